@@ -1,0 +1,38 @@
+# Third parties and their minimum versions: this file is the only place that names either.
+# What to install on Debian: tools/setup. Which part of the code may use which: ARCHITECTURE.md, tests/checks/layering.py.
+
+macro(gpusched_require what package)
+  find_package(${package} ${ARGN} QUIET)
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "not found: ${package} ${ARGN}, needed by ${what}. "
+                        "On Debian `tools/setup` installs it; elsewhere point CMAKE_PREFIX_PATH at it.")
+  endif()
+  message(STATUS "${package} ${${package}_VERSION}")
+endmacro()
+
+# Header-only, and used by sources alone: an installed libgpusched needs none of them.
+gpusched_require("libgpusched (reshape)" Boost 1.74 CONFIG)
+gpusched_require("libgpusched (perf, score)" Eigen3 3.4 CONFIG)
+gpusched_require("libgpusched (io)" nlohmann_json 3.11 CONFIG)
+
+if(GPUSCHED_BUILD_SIM)
+  gpusched_require("the simulator (compressed trace files)" ZLIB 1.2.11)
+  gpusched_require("gpusched-sim" CLI11 2.1 CONFIG)
+  gpusched_require("gpusched-sim" yaml-cpp 0.7 CONFIG)
+  if(NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
+    add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+  endif()
+endif()
+
+if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH)
+  gpusched_require("gpusched-sim and the benches (runs side by side)" Threads)
+endif()
+
+if(GPUSCHED_BUILD_TESTS)
+  gpusched_require("the tests" GTest 1.12)
+  gpusched_require("the checks among the tests" Python3 3.9 COMPONENTS Interpreter)
+endif()
+
+if(GPUSCHED_BUILD_BENCH)
+  gpusched_require("the benches" benchmark 1.7 CONFIG)
+endif()

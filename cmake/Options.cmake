@@ -1,0 +1,34 @@
+# What gets built. A project that embeds this one with add_subdirectory() gets the library alone.
+
+option(GPUSCHED_BUILD_SIM "Build the simulator library and gpusched-sim" ${PROJECT_IS_TOP_LEVEL})
+option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${PROJECT_IS_TOP_LEVEL})
+# Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
+set(gpusched_bench_default OFF)
+if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_BENCH)
+  find_package(benchmark QUIET)
+  if(benchmark_FOUND)
+    set(gpusched_bench_default ON)
+  endif()
+endif()
+option(GPUSCHED_BUILD_BENCH "Build the benches and the programs behind the published tables" ${gpusched_bench_default})
+# Fuzzing changes the flags of every target, so it is never on by default.
+option(GPUSCHED_BUILD_FUZZ "Build the libFuzzer programs (clang only)" OFF)
+option(GPUSCHED_INSTALL "Generate install rules" ${PROJECT_IS_TOP_LEVEL})
+option(GPUSCHED_WERROR "Treat compiler warnings as errors" OFF)
+set(GPUSCHED_SANITIZE "" CACHE STRING "Comma-separated sanitizers for every target, e.g. address,undefined or thread")
+
+if(PROJECT_IS_TOP_LEVEL)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+  endif()
+  if(NOT CMAKE_RUNTIME_OUTPUT_DIRECTORY)
+    set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  endif()
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+  find_program(GPUSCHED_CCACHE ccache)
+  mark_as_advanced(GPUSCHED_CCACHE)
+  if(GPUSCHED_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${GPUSCHED_CCACHE})
+  endif()
+endif()
