@@ -9,21 +9,12 @@
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "generators/generators.hpp"
+#include "generators/mig_shapes.hpp"
 #include "generators/parameter_reader.hpp"
 
 namespace gpusched::sim {
 
 namespace {
-
-struct Shape {
-  std::string_view name;
-  int compute_slices;
-  int memory_units;
-};
-
-/// The order matters: the mixes weigh the shapes in it.
-constexpr std::array<Shape, 6> shapes = {
-    {{"1g", 1, 1}, {"1g-double", 1, 2}, {"2g", 2, 2}, {"3g", 3, 4}, {"4g", 4, 4}, {"7g", 7, 8}}};
 
 constexpr std::array<std::string_view, 4> mix_names = {"uniform", "skew-small", "skew-big", "bimodal"};
 
@@ -71,26 +62,17 @@ Result<MigMix> read_parameters(const GeneratorValues& values) {
 
 /// One spec per shape, with the name that the model gives to it.
 Result<std::vector<JobSpec>> specs_of(const GpuModel& model) {
+  const Result<std::array<std::string, mig_shapes.size()>> names = mig_shape_names(model);
+  if (!names) {
+    return names.error();
+  }
   std::vector<JobSpec> specs;
-  for (const Shape& shape : shapes) {
-    const auto profile = std::find_if(model.profiles.begin(), model.profiles.end(), [&](const MigProfile& candidate) {
-      return !candidate.is_label() && candidate.compute_slices == shape.compute_slices &&
-             candidate.memory_units == shape.memory_units;
-    });
-    if (!model.has_lattice() || profile == model.profiles.end()) {
-      return Error{.code = ErrorCode::unsupported,
-                   .message = "parameter model: " + std::string(model.name) + " has no MIG profile of the shape " +
-                              std::string(shape.name) +
-                              (model.has_lattice() ? "" : " (" + std::string(model.mig_refusal) + ")"),
-                   .file = "",
-                   .line = 0,
-                   .remedy = "Choose a model with eight memory slices, such as H100-80GB-SXM5"};
-    }
+  for (const std::string& name : names.value()) {
     JobSpec spec;
     spec.kind = "batch";
     spec.request.num_gpu = 1;
     spec.request.gpu_milli = milli_per_unit;
-    spec.request.mig_profile = std::string(profile->name);
+    spec.request.mig_profile = name;
     spec.request.mode = SharingMode::mig;
     spec.request.job_class = JobClass::batch;
     specs.push_back(std::move(spec));
@@ -130,9 +112,9 @@ Result<Trace> generate_mig_mix(const GeneratorValues& values, std::uint64_t seed
   const std::array<std::uint32_t, 6>& weights = mix_weights[mig_mix.mix];
   std::uint32_t total_weight = 0;
   std::uint32_t weighted_units = 0;
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
+  for (std::size_t i = 0; i < mig_shapes.size(); ++i) {
     total_weight += weights[i];
-    weighted_units += weights[i] * static_cast<std::uint32_t>(shapes[i].memory_units);
+    weighted_units += weights[i] * static_cast<std::uint32_t>(mig_shapes[i].memory_units);
   }
   const double mean_units = static_cast<double>(weighted_units) / total_weight;
   const double mean_lifetime_ns = mig_mix.mean_lifetime_s * static_cast<double>(ns_per_s);

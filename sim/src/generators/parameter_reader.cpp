@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <locale>
 #include <sstream>
 
 #include "gpusched/base/check.hpp"

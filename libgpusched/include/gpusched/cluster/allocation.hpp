@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+
+#include "gpusched/base/ids.hpp"
+#include "gpusched/base/inline_vector.hpp"
+#include "gpusched/base/units.hpp"
+#include "gpusched/model/gpu_model.hpp"
+
+namespace gpusched {
+
+/// One GPU, share or MIG instance of one pod.
+struct GpuAssignment {
+  std::uint16_t gpu = 0;          ///< index within the node
+  std::uint16_t share_milli = 0;  ///< of the MIG-off device; 0 for an instance
+  SliceRange range;               ///< of the instance; size 0 otherwise
+  MigProfileId profile;           ///< of the instance; invalid otherwise
+  std::uint8_t mig_labels = 0;    ///< MigLabel bits that the instance takes
+  std::int32_t memory_mib = 0;    ///< taken from the device's memory; 0 for whole devices and instances
+
+  friend bool operator==(const GpuAssignment&, const GpuAssignment&) = default;
+};
+
+using GpuAssignments = InlineVector<GpuAssignment, 2>;
+
+/// Where one pod goes: enough to bind without computing again.
+struct Candidate {
+  NodeId node;
+  GpuAssignments gpus;
+
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+
+/// Life of a pod as the cluster sees it.
+enum class PodPhase : std::uint8_t { absent, pending, reserved, bound, running };
+
+/// What the cluster state knows about one pod.
+struct PodRecord {
+  RequestClassId request;
+  PodPhase phase = PodPhase::absent;
+  Candidate placement;             ///< meaningful from `reserved` on
+  std::uint32_t slot_in_node = 0;  ///< position in the list of its node, while it holds resources
+  std::uint64_t version = 0;
+
+  bool holds_resources() const { return phase >= PodPhase::reserved; }
+};
+
+}  // namespace gpusched

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gpusched/base/result.hpp"
+#include "gpusched/cluster/allocation.hpp"
+#include "gpusched/cluster/event.hpp"
+#include "gpusched/cluster/gpu_index.hpp"
+#include "gpusched/cluster/node_state.hpp"
+#include "gpusched/cluster/gpu_request.hpp"
+
+namespace gpusched {
+
+/// A node as the cluster state holds it. GPUs are in device order here.
+struct Node {
+  NodeSpec spec;
+  NodeState state;
+  NodeHealth health = NodeHealth::ready;
+  bool removed = false;
+  bool takes_mig = false;           ///< its GPUs can be cut: known placements, and the node's sharing allows it
+  std::uint32_t order = 0;          ///< place in the order that breaks ties, 0..
+  std::uint32_t first_gpu = 0;      ///< ordinal of its first GPU, counted in that order
+  std::vector<PodId> pods;          ///< that hold resources here
+  std::array<std::uint16_t, 8> hosted_count{};  ///< of them, by request kind
+};
+
+/// What we believe about the world: the only mutable thing of the core, and apply() its only writer.
+class ClusterState {
+ public:
+  /// Folds one event in: all or nothing, and a repeated or late event (older version, or a phase already passed)
+  /// changes nothing. An error names what is unknown or does not fit; the state is then as before.
+  Status apply(const Event& event);
+
+  /// Gives equal requests one number. Not an event: it describes, it changes nothing.
+  RequestClassId intern(const GpuRequest& request);
+  const GpuRequest& request(RequestClassId id) const { return requests_[id.value]; }
+  std::uint32_t request_class_count() const { return requests_.size(); }
+  /// Pods submitted so far, by request class: what the learning policies know.
+  std::span<const std::int64_t> arrivals() const { return arrivals_; }
+  std::int64_t arrival_count() const { return arrival_count_; }
+
+  std::span<const Node> nodes() const { return nodes_; }
+  const Node& node(NodeId id) const { return nodes_[id.value]; }
+  /// The node of that name, or an invalid id.
+  NodeId find_node(std::string_view name) const;
+  const InternTable<NodeShape>& shapes() const { return shapes_; }
+
+  const PodRecord* pod(PodId id) const { return id.value < pods_.size() ? &pods_[id.value] : nullptr; }
+  std::span<const PodRecord> pods() const { return pods_; }
+
+  /// Changes whenever nodes come, go or change order: caches by node order are void then.
+  std::uint64_t topology_version() const { return topology_version_; }
+  /// Node ids in tie-breaking order. Brings the orders and the GPU index up to date after nodes came or went.
+  std::span<const NodeId> node_order();
+  const GpuIndex& gpu_index();
+  /// Node and device of a GPU ordinal of the index.
+  std::pair<NodeId, std::uint16_t> gpu_at(std::uint32_t ordinal) const;
+
+  /// Nodes whose state changed since the last call, each once, in order of first change.
+  std::vector<NodeId> take_changed_nodes();
+  /// The last pod bound (round robin's cursor): order of its node and ordinal of its first GPU; -1 before any.
+  std::int64_t last_placed_node_order() const { return last_node_order_; }
+  std::int64_t last_placed_gpu() const { return last_gpu_; }
+
+  /// Pods that hold resources, by priority, ascending; priorities without any are absent.
+  std::span<const std::pair<std::int32_t, std::int64_t>> held_by_priority() const { return held_by_priority_; }
+
+  /// Sums over the nodes that are there, schedulable or not.
+  std::int64_t total_gpus() const { return total_gpus_; }
+  std::int64_t used_gpu_milli() const { return used_gpu_milli_; }
+  std::int64_t used_mig_units() const { return used_mig_units_; }
+  std::int64_t total_mig_units() const { return total_mig_units_; }
+  /// GPUs of the nodes that take instances.
+  std::int64_t mig_gpus() const { return mig_gpus_; }
+  /// GPUs that hold a share, an instance or a whole request.
+  std::int64_t active_gpus() const { return active_gpus_; }
+
+ private:
+  Status on(TimeNs now, const NodeAdded& event);
+  Status on(TimeNs now, const NodeRemoved& event);
+  Status on(TimeNs now, const HealthChanged& event);
+  Status on(TimeNs now, const PodSubmitted& event);
+  Status on(TimeNs now, const Reserved& event);
+  Status on(TimeNs now, const ReservationReleased& event);
+  Status on(TimeNs now, const PodBound& event);
+  Status on(TimeNs now, const PodStarted& event);
+  Status on(TimeNs now, const PodFinished& event);
+  Status on(TimeNs now, const PodEvicted& event);
+  Status on(TimeNs now, const Tick& event);
+
+  Status check_placement(const GpuRequest& request, const Candidate& placement) const;
+  void take(PodId pod, const Candidate& placement);
+  void give_back(PodId pod);
+  void shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction);
+  void count_mig(const Node& node, int direction);
+  void count_priority(std::int32_t priority, int direction);
+  void mark_changed(NodeId id);
+  void reorder();
+  void index_gpus(const Node& node, bool insert);
+  PodRecord* known_pod(PodId id);
+
+  std::vector<Node> nodes_;
+  std::unordered_map<std::string, std::uint32_t> node_by_name_;
+  InternTable<NodeShape> shapes_;
+  RequestClassTable requests_;
+  std::vector<std::int64_t> arrivals_;
+  std::int64_t arrival_count_ = 0;
+  std::vector<PodRecord> pods_;
+  std::vector<NodeId> order_;
+  std::vector<std::uint32_t> node_of_gpu_;  // by GPU ordinal: NodeId value
+  GpuIndex gpu_index_;
+  bool order_stale_ = false;
+  std::uint64_t topology_version_ = 0;
+  std::vector<NodeId> changed_;
+  std::vector<char> is_changed_;
+  std::int64_t last_node_order_ = -1;
+  std::int64_t last_gpu_ = -1;
+  std::vector<std::pair<std::int32_t, std::int64_t>> held_by_priority_;
+  std::int64_t total_gpus_ = 0;
+  std::int64_t used_gpu_milli_ = 0;
+  std::int64_t used_mig_units_ = 0;
+  std::int64_t total_mig_units_ = 0;
+  std::int64_t mig_gpus_ = 0;
+  std::int64_t active_gpus_ = 0;
+};
+
+}  // namespace gpusched

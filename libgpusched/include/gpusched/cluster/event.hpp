@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "gpusched/base/ids.hpp"
+#include "gpusched/base/units.hpp"
+#include "gpusched/cluster/allocation.hpp"
+#include "gpusched/cluster/node_spec.hpp"
+
+namespace gpusched {
+
+/// Why a node takes no new pods, or that it does again.
+enum class NodeHealth : std::uint8_t { ready, draining, down };
+
+struct NodeAdded {
+  NodeSpec node;
+};
+struct NodeRemoved {
+  NodeId node;
+};
+struct HealthChanged {
+  NodeId node;
+  NodeHealth health = NodeHealth::ready;
+};
+struct PodSubmitted {
+  PodId pod;
+  RequestClassId request;
+  std::uint64_t version = 0;
+};
+/// The engine gave the pod its place; nothing runs yet.
+struct Reserved {
+  PodId pod;
+  Candidate placement;
+};
+struct ReservationReleased {
+  PodId pod;
+};
+struct PodBound {
+  PodId pod;
+  Candidate placement;
+  std::uint64_t version = 0;
+};
+struct PodStarted {
+  PodId pod;
+  std::uint64_t version = 0;
+};
+struct PodFinished {
+  PodId pod;
+  std::uint64_t version = 0;
+};
+/// The pod lost its place and waits again.
+struct PodEvicted {
+  PodId pod;
+  std::uint64_t version = 0;
+};
+/// Time passes.
+struct Tick {};
+
+/// What happened. The cluster state is the fold of these, nothing else.
+struct Event {
+  TimeNs time_ns = 0;
+  std::variant<NodeAdded, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased, PodBound, PodStarted,
+               PodFinished, PodEvicted, Tick>
+      what;
+};
+
+}  // namespace gpusched

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "gpusched/base/ids.hpp"
+#include "gpusched/cluster/allocation.hpp"
+#include "gpusched/filter/reject_reason.hpp"
+
+namespace gpusched {
+
+/// The second best answer and how much worse it was.
+struct RunnerUp {
+  NodeId node;            ///< invalid: there was no other class of nodes
+  std::int64_t cost = 0;  ///< on the policy's scale, as Bind::cost
+};
+
+/// Place the pod now.
+struct Bind {
+  Candidate candidate;
+  std::int64_t cost = 0;  ///< on the policy's scale; smaller is better
+  RunnerUp runner_up;
+};
+
+/// Evict the victims, then place the pod.
+struct PreemptThenBind {
+  std::vector<PodId> victims;  ///< on the node of the candidate, lowest priority first
+  Candidate candidate;
+};
+
+/// Fits an empty node, but nowhere now.
+struct Wait {
+  RejectCounts reasons{};  ///< nodes by reason; GPUs by reason for MIG requests
+};
+
+/// Fits no node of the cluster, even empty.
+struct Infeasible {
+  RejectCounts reasons{};
+};
+
+/// What to do with one pod.
+using Decision = std::variant<Bind, PreemptThenBind, Wait, Infeasible>;
+
+/// The place that the decision gives the pod, or nullptr where it gives none.
+const Candidate* candidate_of(const Decision& decision);
+
+/// "bind", "preempt", "wait", "infeasible".
+const char* outcome_name(const Decision& decision);
+
+/// A step the world has to carry out. Its effects come back as events.
+struct BindPod {
+  PodId pod;
+  Candidate placement;
+};
+struct Evict {
+  PodId pod;
+};
+using Action = std::variant<BindPod, Evict>;
+
+}  // namespace gpusched

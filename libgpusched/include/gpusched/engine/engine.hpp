@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "gpusched/base/result.hpp"
+#include "gpusched/cluster/cluster_state.hpp"
+#include "gpusched/cluster/node_index.hpp"
+#include "gpusched/engine/decision.hpp"
+#include "gpusched/filter/request_filter.hpp"
+#include "gpusched/policy/registry.hpp"
+
+namespace gpusched {
+
+/// What an engine is made from.
+struct EngineOptions {
+  PolicyChoice policy;
+  std::uint64_t seed = 0;
+  DemandMix target;  ///< what is expected to arrive; empty when nothing is known
+  bool preemption = true;
+};
+
+/// The order of steps for one request: observe, decide, commit. A pure function of the events observed and the options:
+/// decide() changes nothing that a caller can see (it keeps caches).
+class Engine {
+ public:
+  static Result<Engine> create(EngineOptions options);
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  /// Folds one event into the cluster state.
+  Status observe(const Event& event) { return state_.apply(event); }
+  RequestClassId intern(const GpuRequest& request) { return state_.intern(request); }
+  const ClusterState& state() const { return state_; }
+
+  /// The best decision for one request. `scope` limits it to the nodes the caller offers; nullopt = all.
+  Decision decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope = std::nullopt);
+  /// All or nothing for pods that are submitted and pending: every decision is a Bind, or there is one, which says why
+  /// the first pod that found no place has none. Commit them in this order.
+  std::vector<Decision> decide_gang(std::span<const PodId> pods, TimeNs now);
+
+  /// Applies the decision (Reserved, evictions) and appends the actions that carry it out. An error, state unchanged,
+  /// when the place has been taken since, or when the decision gives no place.
+  Status commit(PodId pod, const Decision& decision, TimeNs now, std::vector<Action>& actions);
+
+ private:
+  struct Caches;
+
+  explicit Engine(EngineOptions options, std::unique_ptr<PlacementPolicy> policy);
+
+  Decision decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+  Decision decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+  Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
+  RejectCounts mig_reasons(RequestClassId request);
+  Decision refuse(RequestClassId request, const RejectCounts& reasons) const;
+  std::optional<PreemptThenBind> find_preemption(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+
+  EngineOptions options_;
+  ClusterState state_;
+  std::unique_ptr<PlacementPolicy> policy_;
+  std::unique_ptr<Caches> caches_;
+};
+
+}  // namespace gpusched

@@ -1,0 +1,425 @@
+#include "gpusched/cluster/cluster_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "gpusched/model/gpu_catalog.hpp"
+
+namespace gpusched {
+
+namespace {
+
+Error conflict(std::string message) {
+  return {.code = ErrorCode::invalid_argument, .message = std::move(message), .file = {}, .line = 0, .remedy = {}};
+}
+
+Error unknown(std::string message) {
+  return {.code = ErrorCode::not_found, .message = std::move(message), .file = {}, .line = 0, .remedy = {}};
+}
+
+std::string pod_text(PodId pod) { return "pod #" + std::to_string(pod.value); }
+
+bool is_late(const PodRecord& record, std::uint64_t version) { return version != 0 && version <= record.version; }
+
+}  // namespace
+
+Status ClusterState::apply(const Event& event) {
+  return std::visit([&](const auto& what) { return on(event.time_ns, what); }, event.what);
+}
+
+RequestClassId ClusterState::intern(const GpuRequest& request) {
+  const RequestClassId id{requests_.intern(request)};
+  arrivals_.resize(requests_.size(), 0);
+  return id;
+}
+
+NodeId ClusterState::find_node(std::string_view name) const {
+  const auto found = node_by_name_.find(std::string(name));
+  return found == node_by_name_.end() ? NodeId{} : NodeId{found->second};
+}
+
+Status ClusterState::on(TimeNs, const NodeAdded& event) {
+  const NodeSpec& spec = event.node;
+  if (spec.gpus.size() > 0xffff) {
+    return conflict("node '" + spec.name + "' has " + std::to_string(spec.gpus.size()) + " GPUs, more than 65535");
+  }
+  if (std::any_of(spec.gpus.begin(), spec.gpus.end(), [&](const GpuSpec& gpu) { return gpu.model != spec.gpus[0].model; })) {
+    return Error{.code = ErrorCode::unsupported,
+                 .message = "node '" + spec.name + "' has GPUs of several models",
+                 .file = {},
+                 .line = 0,
+                 .remedy = "Node labels name one model per node: describe it as one node per model"};
+  }
+  const auto [entry, is_new] = node_by_name_.try_emplace(spec.name, static_cast<std::uint32_t>(nodes_.size()));
+  if (!is_new) {
+    if (!nodes_[entry->second].removed) {
+      return {};  // a repeated watch event
+    }
+    entry->second = static_cast<std::uint32_t>(nodes_.size());
+  }
+  Node node;
+  node.spec = spec;
+  node.state.shape = shapes_.intern({.cpu_milli = spec.cpu_milli,
+                                     .memory_mib = spec.memory_mib,
+                                     .gpus = spec.gpus,
+                                     .sharing = spec.sharing,
+                                     .replicas = spec.replicas,
+                                     .labels = spec.labels});
+  node.state.cpu_free_milli = spec.cpu_milli;
+  node.state.memory_free_mib = spec.memory_mib;
+  for (const GpuSpec& gpu : spec.gpus) {
+    GpuState state;
+    state.model = static_cast<std::uint16_t>(gpu.model.value);
+    state.free_memory_mib = gpu.memory_mib > 0 ? static_cast<std::int32_t>(gpu.memory_mib) : -1;
+    node.state.gpus.push_back(state);
+  }
+  node.takes_mig = !spec.gpus.empty() && gpu_model(spec.gpus[0].model).has_lattice() &&
+                   (spec.sharing == NodeSharing::mig || spec.sharing == NodeSharing::any);
+  total_gpus_ += static_cast<std::int64_t>(spec.gpus.size());
+  count_mig(node, 1);
+  nodes_.push_back(std::move(node));
+  is_changed_.push_back(0);
+  order_stale_ = true;
+  ++topology_version_;
+  return {};
+}
+
+void ClusterState::count_mig(const Node& node, int direction) {
+  if (node.takes_mig) {
+    const auto gpus = direction * static_cast<std::int64_t>(node.spec.gpus.size());
+    mig_gpus_ += gpus;
+    total_mig_units_ += gpus * gpu_model(node.spec.gpus[0].model).placement_units;
+  }
+}
+
+Status ClusterState::on(TimeNs, const NodeRemoved& event) {
+  if (event.node.value >= nodes_.size()) {
+    return unknown("node #" + std::to_string(event.node.value) + " is not known");
+  }
+  Node& node = nodes_[event.node.value];
+  if (node.removed) {
+    return {};
+  }
+  if (!node.pods.empty()) {
+    return conflict("node '" + node.spec.name + "' still holds " + std::to_string(node.pods.size()) +
+                    " pods: evict them first");
+  }
+  node.removed = true;
+  node.state.schedulable = false;
+  total_gpus_ -= static_cast<std::int64_t>(node.spec.gpus.size());
+  count_mig(node, -1);
+  order_stale_ = true;
+  ++topology_version_;
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const HealthChanged& event) {
+  if (event.node.value >= nodes_.size() || nodes_[event.node.value].removed) {
+    return unknown("node #" + std::to_string(event.node.value) + " is not known");
+  }
+  Node& node = nodes_[event.node.value];
+  const bool schedulable = event.health == NodeHealth::ready;
+  node.health = event.health;
+  if (schedulable != node.state.schedulable) {
+    if (!order_stale_) {
+      index_gpus(node, schedulable);
+    }
+    node.state.schedulable = schedulable;
+    mark_changed(event.node);
+  }
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodSubmitted& event) {
+  if (event.request.value >= requests_.size()) {
+    return unknown("request class #" + std::to_string(event.request.value) + " is not known");
+  }
+  if (event.pod.value >= pods_.size()) {
+    pods_.resize(event.pod.value + std::size_t{1});
+  }
+  PodRecord& record = pods_[event.pod.value];
+  if (record.phase != PodPhase::absent || is_late(record, event.version)) {
+    return {};
+  }
+  record.request = event.request;
+  record.phase = PodPhase::pending;
+  record.version = event.version;
+  ++arrivals_[event.request.value];
+  ++arrival_count_;
+  return {};
+}
+
+PodRecord* ClusterState::known_pod(PodId id) {
+  return id.value < pods_.size() && pods_[id.value].phase != PodPhase::absent ? &pods_[id.value] : nullptr;
+}
+
+Status ClusterState::on(TimeNs, const Reserved& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record == nullptr) {
+    return unknown(pod_text(event.pod) + " is not known");
+  }
+  if (record->holds_resources()) {
+    return record->placement == event.placement ? Status{} : conflict(pod_text(event.pod) + " holds another place");
+  }
+  if (Status fits = check_placement(requests_[record->request.value], event.placement); !fits) {
+    return fits;
+  }
+  take(event.pod, event.placement);
+  record->phase = PodPhase::reserved;
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const ReservationReleased& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record != nullptr && record->phase == PodPhase::reserved) {
+    give_back(event.pod);
+    record->phase = PodPhase::pending;
+  }
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodBound& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record == nullptr) {
+    return unknown(pod_text(event.pod) + " is not known");
+  }
+  if (is_late(*record, event.version) || record->phase > PodPhase::reserved) {
+    return {};
+  }
+  const bool held = record->holds_resources();
+  if (!held || !(record->placement == event.placement)) {
+    // The node decided otherwise than we reserved: its word counts. Undo first, so that the check sees the truth.
+    const Candidate before = record->placement;
+    if (held) {
+      give_back(event.pod);
+    }
+    if (Status fits = check_placement(requests_[record->request.value], event.placement); !fits) {
+      if (held) {
+        take(event.pod, before);
+      }
+      return fits;
+    }
+    take(event.pod, event.placement);
+  }
+  record->phase = PodPhase::bound;
+  const Node& node = nodes_[event.placement.node.value];
+  last_node_order_ = node.order;
+  last_gpu_ = event.placement.gpus.empty() ? last_gpu_ : std::int64_t{node.first_gpu} + event.placement.gpus[0].gpu;
+  record->version = std::max(record->version, event.version);
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodStarted& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record == nullptr) {
+    return unknown(pod_text(event.pod) + " is not known");
+  }
+  if (!is_late(*record, event.version) && record->holds_resources()) {
+    record->phase = PodPhase::running;
+    record->version = std::max(record->version, event.version);
+  }
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodFinished& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record == nullptr || is_late(*record, event.version)) {
+    return {};
+  }
+  if (record->holds_resources()) {
+    give_back(event.pod);
+  }
+  record->phase = PodPhase::absent;
+  record->version = std::max(record->version, event.version);
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodEvicted& event) {
+  PodRecord* record = known_pod(event.pod);
+  if (record == nullptr || is_late(*record, event.version)) {
+    return {};
+  }
+  if (record->holds_resources()) {
+    give_back(event.pod);
+    record->phase = PodPhase::pending;
+  }
+  record->version = std::max(record->version, event.version);
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const Tick&) { return {}; }
+
+Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement) const {
+  if (placement.node.value >= nodes_.size() || nodes_[placement.node.value].removed) {
+    return unknown("node #" + std::to_string(placement.node.value) + " is not known");
+  }
+  const Node& node = nodes_[placement.node.value];
+  if (node.state.cpu_free_milli < request.cpu_milli || node.state.memory_free_mib < request.memory_mib) {
+    return conflict("node '" + node.spec.name + "' has too little CPU or memory left");
+  }
+  for (const GpuAssignment& part : placement.gpus) {
+    if (part.gpu >= node.state.gpus.size()) {
+      return unknown("node '" + node.spec.name + "' has no GPU " + std::to_string(part.gpu));
+    }
+    const GpuState& gpu = node.state.gpus[part.gpu];
+    const bool fits = part.range.size > 0
+                          ? gpu.free_milli == milli_per_unit && (gpu.mig_occupancy & part.range.mask()) == 0
+                          : gpu.shareable_milli() >= part.share_milli &&
+                                (part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib);
+    if (!fits) {
+      return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name + "' has no room for the claim");
+    }
+  }
+  return {};
+}
+
+void ClusterState::take(PodId pod, const Candidate& placement) {
+  PodRecord& record = pods_[pod.value];
+  Node& node = nodes_[placement.node.value];
+  shift(node, requests_[record.request.value], placement, 1);
+  record.placement = placement;
+  record.slot_in_node = static_cast<std::uint32_t>(node.pods.size());
+  node.pods.push_back(pod);
+  count_priority(requests_[record.request.value].priority, 1);
+  mark_changed(placement.node);
+}
+
+void ClusterState::give_back(PodId pod) {
+  PodRecord& record = pods_[pod.value];
+  Node& node = nodes_[record.placement.node.value];
+  shift(node, requests_[record.request.value], record.placement, -1);
+  const PodId last = node.pods.back();
+  node.pods[record.slot_in_node] = last;
+  pods_[last.value].slot_in_node = record.slot_in_node;
+  node.pods.pop_back();
+  count_priority(requests_[record.request.value].priority, -1);
+  mark_changed(record.placement.node);
+}
+
+void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction) {
+  node.state.cpu_free_milli -= direction * request.cpu_milli;
+  node.state.memory_free_mib -= direction * request.memory_mib;
+  const auto kind = static_cast<std::size_t>(request_kind(request));
+  node.hosted_count[kind] = static_cast<std::uint16_t>(node.hosted_count[kind] + direction);
+  const int kind_bit = 1 << kind;
+  node.state.hosted_kinds = static_cast<std::uint8_t>(
+      node.hosted_count[kind] > 0 ? node.state.hosted_kinds | kind_bit : node.state.hosted_kinds & ~kind_bit);
+  const bool limits_tenants = node.spec.replicas > 0;
+  for (const GpuAssignment& part : placement.gpus) {
+    GpuState& gpu = node.state.gpus[part.gpu];
+    const std::uint32_t ordinal = node.first_gpu + part.gpu;
+    active_gpus_ -= gpu.idle() ? 0 : 1;
+    const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable;
+    if (indexes && gpu.free_milli == milli_per_unit) {
+      gpu_index_.erase(gpu, ordinal);
+    }
+    if (part.range.size > 0) {
+      gpu.mig_occupancy ^= part.range.mask();
+      gpu.mig_labels ^= part.mig_labels;
+      used_mig_units_ += direction * part.range.size;
+    } else {
+      gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli - direction * part.share_milli);
+      used_gpu_milli_ += direction * part.share_milli;
+      if (part.memory_mib > 0) {
+        gpu.free_memory_mib -= direction * part.memory_mib;
+      }
+      if (limits_tenants && part.share_milli < milli_per_unit) {
+        gpu.tenants = static_cast<std::uint8_t>(gpu.tenants + direction);
+      }
+    }
+    active_gpus_ += gpu.idle() ? 0 : 1;
+    if (indexes && gpu.free_milli == milli_per_unit) {
+      gpu_index_.insert(gpu, ordinal);
+    }
+  }
+}
+
+void ClusterState::count_priority(std::int32_t priority, int direction) {
+  const auto place = std::lower_bound(held_by_priority_.begin(), held_by_priority_.end(), priority,
+                                      [](const auto& entry, std::int32_t value) { return entry.first < value; });
+  if (place == held_by_priority_.end() || place->first != priority) {
+    held_by_priority_.insert(place, {priority, direction});
+  } else if ((place->second += direction) == 0) {
+    held_by_priority_.erase(place);
+  }
+}
+
+void ClusterState::mark_changed(NodeId id) {
+  if (is_changed_[id.value] == 0) {
+    is_changed_[id.value] = 1;
+    changed_.push_back(id);
+  }
+}
+
+std::vector<NodeId> ClusterState::take_changed_nodes() {
+  for (const NodeId id : changed_) {
+    is_changed_[id.value] = 0;
+  }
+  return std::exchange(changed_, {});
+}
+
+void ClusterState::index_gpus(const Node& node, bool insert) {
+  if (!node.takes_mig) {
+    return;
+  }
+  for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
+    const GpuState& gpu = node.state.gpus[i];
+    const std::uint32_t ordinal = node.first_gpu + static_cast<std::uint32_t>(i);
+    if (gpu.free_milli == milli_per_unit) {
+      if (insert) {
+        gpu_index_.insert(gpu, ordinal);
+      } else {
+        gpu_index_.erase(gpu, ordinal);
+      }
+    }
+  }
+}
+
+void ClusterState::reorder() {
+  order_.clear();
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].removed) {
+      order_.push_back(NodeId{i});
+    }
+  }
+  std::sort(order_.begin(), order_.end(), [&](NodeId a, NodeId b) {
+    const NodeSpec& left = nodes_[a.value].spec;
+    const NodeSpec& right = nodes_[b.value].spec;
+    return left.rank != right.rank ? left.rank < right.rank : left.name < right.name;
+  });
+  node_of_gpu_.clear();
+  for (std::uint32_t i = 0; i < order_.size(); ++i) {
+    Node& node = nodes_[order_[i].value];
+    node.order = i;
+    node.first_gpu = static_cast<std::uint32_t>(node_of_gpu_.size());
+    node_of_gpu_.insert(node_of_gpu_.end(), node.state.gpus.size(), order_[i].value);
+  }
+  gpu_index_.reset(static_cast<std::uint32_t>(node_of_gpu_.size()));
+  order_stale_ = false;
+  for (const NodeId id : order_) {
+    if (nodes_[id.value].state.schedulable) {
+      index_gpus(nodes_[id.value], true);
+    }
+  }
+}
+
+std::span<const NodeId> ClusterState::node_order() {
+  if (order_stale_) {
+    reorder();
+  }
+  return order_;
+}
+
+const GpuIndex& ClusterState::gpu_index() {
+  if (order_stale_) {
+    reorder();
+  }
+  return gpu_index_;
+}
+
+std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
+  const NodeId id{node_of_gpu_[ordinal]};
+  return {id, static_cast<std::uint16_t>(ordinal - nodes_[id.value].first_gpu)};
+}
+
+}  // namespace gpusched

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "engine/mig_ranking.hpp"
+#include "engine/node_ranking.hpp"
+#include "gpusched/engine/engine.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+
+namespace gpusched {
+
+/// What the engine remembers between decisions; all of it can be dropped at any time without changing an answer.
+struct Engine::Caches {
+  explicit Caches(const PolicyTraits& traits) : node_index(traits.view) {}
+
+  /// The class under which a request's rankings are kept.
+  template <typename MakeKey>
+  RequestClassId ranking_key(ClusterState& state, RequestClassId request, MakeKey make_key) {
+    if (request.value >= key_of_request.size()) {
+      key_of_request.resize(request.value + std::size_t{1});
+    }
+    if (!key_of_request[request.value].valid()) {
+      const RequestClassId key = state.intern(make_key(state.request(request)));
+      key_of_request[request.value] = key;
+    }
+    return key_of_request[request.value];
+  }
+  NodeRanking& node_ranking(RequestClassId key) {
+    if (key.value >= node_rankings.size()) {
+      node_rankings.resize(key.value + std::size_t{1});
+    }
+    return node_rankings[key.value];
+  }
+  MigRanking& mig_ranking(RequestClassId key) {
+    if (key.value >= mig_rankings.size()) {
+      mig_rankings.resize(key.value + std::size_t{1});
+    }
+    return mig_rankings[key.value];
+  }
+
+  /// Asks the policy for its MIG preferences on every model in the index, once per epoch.
+  void refresh_mig_preferences(PlacementPolicy& policy, const ScoringContext& context, const GpuIndex& index) {
+    const std::uint64_t epoch = policy.traits().mig_depends_on_epoch ? policy.epoch(context) : 0;
+    if (epoch != mig_epoch) {
+      mig_preferences.clear();
+      mig_epoch = epoch;
+    }
+    mig_preferences.resize(gpu_catalog().size());
+    for (const GpuIndex::Bucket& bucket : index.buckets()) {
+      if (!mig_preferences[bucket.model] && gpu_model(GpuModelId{bucket.model}).has_lattice()) {
+        mig_preferences[bucket.model].emplace(policy.mig_preference(context, GpuModelId{bucket.model}));
+      }
+    }
+  }
+
+  NodeIndex node_index;
+  RequestFilter filter;
+  std::vector<RequestClassId> key_of_request;
+  std::deque<NodeRanking> node_rankings;  // by key; references stay valid
+  std::deque<MigRanking> mig_rankings;
+  std::vector<std::optional<MigPreference>> mig_preferences;  // by GpuModelId
+  std::uint64_t mig_epoch = 0;
+};
+
+/// Turns the choice of a node class into devices of a node: a share goes to the lowest device in the state chosen,
+/// several to the tightest devices that fit.
+Candidate assign_gpus(const GpuRequest& request, NodeId id, const Node& node, const NodeState& chosen_state,
+                      std::uint16_t gpu);
+
+}  // namespace gpusched

@@ -1,0 +1,254 @@
+#include <algorithm>
+#include <bit>
+#include <tuple>
+
+#include "engine/caches.hpp"
+#include "gpusched/base/philox.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+
+namespace gpusched {
+
+namespace {
+
+constexpr std::uint32_t none = IndexBitset::none;
+
+/// Checks of one GPU that its class does not answer.
+class MemberCheck {
+ public:
+  MemberCheck(const ClusterState& state, const GpuRequest& request, RequestClassId id, RequestFilter& filter,
+              const MigRanking& ranking, const std::vector<char>* in_scope)
+      : state_(state),
+        request_(request),
+        id_(id),
+        filter_(filter),
+        in_scope_(in_scope),
+        check_node_(request.cpu_milli > 0 || request.memory_mib > 0 || ranking.some_shapes_refuse() ||
+                    in_scope != nullptr) {}
+
+  RejectReason operator()(std::uint32_t ordinal) const {
+    const auto [id, device] = state_.gpu_at(ordinal);
+    const NodeState& node = state_.node(id).state;
+    if (check_node_) {
+      if (in_scope_ != nullptr && (*in_scope_)[id.value] == 0) {
+        return RejectReason::out_of_scope;
+      }
+      const RejectReason fixed = filter_.static_reason(state_, id_, node.shape);
+      if (fixed != RejectReason::none) {
+        return fixed;
+      }
+      if (node.cpu_free_milli < request_.cpu_milli) {
+        return RejectReason::insufficient_cpu;
+      }
+      if (node.memory_free_mib < request_.memory_mib) {
+        return RejectReason::insufficient_memory;
+      }
+    }
+    const GpuState& gpu = node.gpus[device];
+    return (gpu.mig_labels & filter_.resolve(state_, id_, gpu.model).conflicts) != 0 ? RejectReason::mig_label_taken
+                                                                                    : RejectReason::none;
+  }
+
+ private:
+  const ClusterState& state_;
+  const GpuRequest& request_;
+  RequestClassId id_;
+  RequestFilter& filter_;
+  const std::vector<char>* in_scope_;
+  bool check_node_;
+};
+
+/// The first member from `from` on that passes the check, or none.
+std::uint32_t first_fitting(const IndexBitset& members, std::uint32_t from, const MemberCheck& check) {
+  std::uint32_t ordinal = from == 0 ? members.first() : members.next(from);
+  while (ordinal != none && check(ordinal) != RejectReason::none) {
+    ordinal = members.next(ordinal + 1);
+  }
+  return ordinal;
+}
+
+struct Pick {
+  const MigRanking::Entry* entry = nullptr;
+  std::uint32_t ordinal = none;
+  const MigRanking::Entry* runner_up = nullptr;  // the first class behind with a member, unchecked
+};
+
+Pick pick_first(const GpuIndex& index, const std::vector<MigRanking::Entry>& entries, std::uint32_t after,
+                const MemberCheck& check) {
+  Pick pick;
+  std::uint64_t best_place = 0;
+  for (const MigRanking::Entry& entry : entries) {
+    if (pick.entry != nullptr && std::tuple(entry.cost, entry.tie) != std::tuple(pick.entry->cost, pick.entry->tie)) {
+      break;
+    }
+    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry.bucket)].members;
+    if (members.empty()) {
+      continue;
+    }
+    std::uint32_t ordinal = first_fitting(members, after, check);
+    std::uint64_t place = ordinal;
+    if (ordinal == none && after > 0) {
+      ordinal = first_fitting(members, 0, check);
+      place = (std::uint64_t{1} << 32) + ordinal;
+    }
+    if (ordinal != none && (pick.entry == nullptr || place < best_place)) {
+      pick.entry = &entry;
+      pick.ordinal = ordinal;
+      best_place = place;
+    }
+  }
+  return pick;
+}
+
+Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& entries, const MemberCheck& check,
+                 Philox draws) {
+  Pick pick;
+  std::uint32_t seen = 0;
+  for (const MigRanking::Entry& entry : entries) {
+    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry.bucket)].members;
+    for (std::uint32_t i = first_fitting(members, 0, check); i != none; i = first_fitting(members, i + 1, check)) {
+      if (draws.next_below(++seen) == 0) {  // reservoir of one
+        pick.entry = &entry;
+        pick.ordinal = i;
+      }
+    }
+  }
+  return pick;
+}
+
+GpuAssignment instance_on(std::uint16_t device, std::int16_t start, const ResolvedProfile& profile,
+                          const MigLattice& lattice) {
+  const MigShape& shape = lattice.shapes()[static_cast<std::size_t>(profile.shape)];
+  return {.gpu = device,
+          .share_milli = 0,
+          .range = {start, static_cast<std::int16_t>(shape.memory_units)},
+          .profile = profile.profile,
+          .mig_labels = profile.mig_labels,
+          .memory_mib = 0};
+}
+
+}  // namespace
+
+Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  const GpuIndex& index = state_.gpu_index();
+  const GpuRequest& wanted = state_.request(request);
+  const ScoringContext context{state_, options_.target};
+  caches_->refresh_mig_preferences(*policy_, context, index);
+  MigRanking& ranking = caches_->mig_ranking(request);
+  ranking.update(state_, index, caches_->mig_epoch, caches_->filter, request, caches_->mig_preferences);
+  std::vector<char> in_scope;
+  if (scope) {
+    in_scope.assign(state_.nodes().size(), 0);
+    for (const NodeId id : *scope) {
+      in_scope[id.value] = 1;
+    }
+  }
+  const MemberCheck check(state_, wanted, request, caches_->filter, ranking, scope ? &in_scope : nullptr);
+  if (wanted.num_gpu > 1) {
+    return decide_several_instances(request, scope ? &in_scope : nullptr);
+  }
+  const TieOrder order = policy_->traits().tie_order;
+  const auto after = order == TieOrder::after_last ? static_cast<std::uint32_t>(state_.last_placed_gpu() + 1) : 0U;
+  const Pick pick =
+      order == TieOrder::random
+          ? pick_random(index, ranking.entries(), check,
+                        Philox(options_.seed, StreamPurpose::tie_break,
+                               static_cast<std::uint64_t>(state_.arrival_count())))
+          : pick_first(index, ranking.entries(), after, check);
+  if (pick.entry == nullptr) {
+    return refuse(request, mig_reasons(request));
+  }
+  const auto [node, device] = state_.gpu_at(pick.ordinal);
+  const std::uint16_t model = state_.node(node).state.gpus[device].model;
+  Bind bind;
+  bind.cost = pick.entry->cost;
+  bind.candidate.node = node;
+  bind.candidate.gpus.push_back(instance_on(device, pick.entry->start, caches_->filter.resolve(state_, request, model),
+                                            MigLattice::of(GpuModelId{model})));
+  for (const MigRanking::Entry* entry = pick.entry + 1; entry != ranking.entries().data() + ranking.entries().size();
+       ++entry) {
+    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry->bucket)].members;
+    if (!members.empty()) {
+      bind.runner_up = {.node = state_.gpu_at(members.first()).first, .cost = entry->cost};
+      break;
+    }
+  }
+  return bind;
+}
+
+Decision Engine::decide_several_instances(RequestClassId request, const std::vector<char>* in_scope) {
+  const GpuRequest& wanted = state_.request(request);
+  Bind best;
+  for (const NodeId id : state_.node_order()) {
+    const NodeState& node = state_.node(id).state;
+    if ((in_scope != nullptr && (*in_scope)[id.value] == 0) || !node.schedulable ||
+        caches_->filter.static_reason(state_, request, node.shape) != RejectReason::none ||
+        node.cpu_free_milli < wanted.cpu_milli || node.memory_free_mib < wanted.memory_mib) {
+      continue;
+    }
+    GpuStates gpus = node.gpus;  // a copy to place one instance after the other on
+    Bind bind;
+    bind.candidate.node = id;
+    const ResolvedProfile& profile = caches_->filter.resolve(state_, request, gpus[0].model);
+    const MigPreference& preference = *caches_->mig_preferences[gpus[0].model];
+    const MigLattice& lattice = MigLattice::of(GpuModelId{gpus[0].model});
+    while (bind.candidate.gpus.size() < static_cast<std::size_t>(wanted.num_gpu)) {
+      std::size_t device = gpus.size();
+      for (std::size_t i = 0; i < gpus.size(); ++i) {
+        const bool fits = gpus[i].free_milli == milli_per_unit && (gpus[i].mig_labels & profile.conflicts) == 0 &&
+                          (!profile.needs_empty_gpu || gpus[i].mig_occupancy == 0) &&
+                          preference.at(profile.shape, gpus[i].mig_occupancy).start >= 0;
+        const auto key = [&](std::size_t gpu) {
+          const MigPreference::Option& option = preference.at(profile.shape, gpus[gpu].mig_occupancy);
+          return std::tuple(option.cost, option.tie, gpu);
+        };
+        if (fits && (device == gpus.size() || key(i) < key(device))) {
+          device = i;
+        }
+      }
+      if (device == gpus.size()) {
+        break;
+      }
+      const MigPreference::Option& option = preference.at(profile.shape, gpus[device].mig_occupancy);
+      bind.cost += option.cost;
+      bind.candidate.gpus.push_back(instance_on(static_cast<std::uint16_t>(device), option.start, profile, lattice));
+      gpus[device].mig_occupancy |= bind.candidate.gpus[bind.candidate.gpus.size() - 1].range.mask();
+      gpus[device].mig_labels |= profile.mig_labels;
+    }
+    const bool complete = bind.candidate.gpus.size() == static_cast<std::size_t>(wanted.num_gpu);
+    if (complete && (!best.candidate.node.valid() || bind.cost < best.cost)) {
+      best.runner_up = {.node = best.candidate.node, .cost = best.cost};
+      best.candidate = bind.candidate;
+      best.cost = bind.cost;
+    }
+  }
+  return best.candidate.node.valid() ? Decision{best} : refuse(request, mig_reasons(request));
+}
+
+RejectCounts Engine::mig_reasons(RequestClassId request) {
+  RejectCounts counts{};
+  for (const GpuIndex::Bucket& bucket : state_.gpu_index().buckets()) {
+    const ResolvedProfile& profile = caches_->filter.resolve(state_, request, bucket.model);
+    RejectReason reason = RejectReason::mig_unsupported;
+    if (profile.profile.valid()) {
+      const MigLattice& lattice = MigLattice::of(GpuModelId{bucket.model});
+      const bool has_place = caches_->mig_preferences[bucket.model]->at(profile.shape, bucket.occupancy).start >= 0;
+      const int free = lattice.units() - std::popcount(bucket.occupancy);
+      reason = has_place ? RejectReason::insufficient_cpu  // a place, but the node or a label stands against it
+               : free >= lattice.shapes()[static_cast<std::size_t>(profile.shape)].memory_units
+                   ? RejectReason::mig_fragmented
+                   : RejectReason::insufficient_mig_slices;
+    }
+    if (reason != RejectReason::insufficient_cpu) {
+      counts[static_cast<std::size_t>(reason)] += bucket.members.count();
+      continue;
+    }
+    const MemberCheck check(state_, state_.request(request), request, caches_->filter,
+                            caches_->mig_ranking(request), nullptr);
+    for (std::uint32_t i = bucket.members.first(); i != none; i = bucket.members.next(i + 1)) {
+      ++counts[static_cast<std::size_t>(check(i))];
+    }
+  }
+  return counts;
+}
+
+}  // namespace gpusched

@@ -1,0 +1,159 @@
+#include "gpusched/engine/engine.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "engine/caches.hpp"
+
+namespace gpusched {
+
+namespace {
+
+/// What the ranking of nodes depends on: everything but memory (checked by node) and what no node sees.
+GpuRequest ranking_key(const GpuRequest& request) {
+  GpuRequest key;
+  key.cpu_milli = request.cpu_milli;
+  key.num_gpu = request.num_gpu;
+  key.gpu_milli = request.gpu_milli;
+  key.gpu_memory_mib = request.gpu_memory_mib;
+  key.mig_profile = request.mig_profile;
+  key.mode = request.mode;
+  key.gpu_models = request.gpu_models;
+  key.node_labels = request.node_labels;
+  return key;
+}
+
+}  // namespace
+
+Result<Engine> Engine::create(EngineOptions options) {
+  auto policy = make_policy(options.policy, options.seed);
+  if (!policy) {
+    return policy.error();
+  }
+  return Engine(std::move(options), std::move(policy).value());
+}
+
+Engine::Engine(EngineOptions options, std::unique_ptr<PlacementPolicy> policy)
+    : options_(std::move(options)), policy_(std::move(policy)), caches_(std::make_unique<Caches>(policy_->traits())) {}
+
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<const NodeId>> scope) {
+  const GpuRequest& wanted = state_.request(request);
+  Decision decision = wanted.mig_profile.empty() ? decide_on_nodes(request, scope) : decide_mig(request, scope);
+  const auto held = state_.held_by_priority();
+  if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
+      held.front().first < wanted.priority) {
+    if (auto preemption = find_preemption(request, scope)) {
+      return *std::move(preemption);
+    }
+  }
+  return decision;
+}
+
+Decision Engine::decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  NodeIndex& index = caches_->node_index;
+  index.sync(state_);
+  const RequestClassId key = caches_->ranking_key(state_, request, ranking_key);
+  const GpuRequest& wanted = state_.request(request);
+  NodeRanking& ranking = caches_->node_ranking(key);
+  ranking.update(*policy_, {state_, options_.target}, caches_->filter, key, index);
+  const TieOrder order = policy_->traits().tie_order;
+  const NodeRanking::Choice choice =
+      scope ? ranking.best_in_scope(index, wanted.memory_mib, state_, *scope)
+            : ranking.best(index, wanted.memory_mib, order, state_, options_.seed);
+  if (choice.slot == NodeRanking::none) {
+    RejectCounts reasons = ranking.reasons(index, wanted.memory_mib);
+    if (scope) {
+      reasons = ranking.reasons_in_scope(index, wanted.memory_mib, state_, *scope);
+    }
+    return refuse(request, reasons);
+  }
+  Bind bind;
+  bind.cost = choice.cost;
+  const NodeId node = state_.node_order()[choice.order];
+  bind.candidate = assign_gpus(wanted, node, state_.node(node), index.state_of_slot(choice.slot), choice.gpu);
+  if (choice.runner_up_slot != NodeRanking::none) {
+    bind.runner_up = {.node = state_.node_order()[index.first_member(choice.runner_up_slot)],
+                      .cost = choice.runner_up_cost};
+  }
+  return bind;
+}
+
+Decision Engine::refuse(RequestClassId request, const RejectCounts& reasons) const {
+  // Infeasible only when no node of the cluster could ever take it; a node that is down may come back.
+  const GpuRequest& wanted = state_.request(request);
+  for (const Node& node : state_.nodes()) {
+    if (!node.removed && node.spec.memory_mib >= wanted.memory_mib &&
+        caches_->filter.static_reason(state_, request, node.state.shape) == RejectReason::none) {
+      return Wait{reasons};
+    }
+  }
+  return Infeasible{reasons};
+}
+
+std::vector<Decision> Engine::decide_gang(std::span<const PodId> pods, TimeNs now) {
+  std::vector<Decision> decisions;
+  std::size_t reserved = 0;
+  for (const PodId pod : pods) {
+    const PodRecord* record = state_.pod(pod);
+    GPUSCHED_CHECK(record != nullptr && record->phase == PodPhase::pending, "a gang's pods are submitted and pending");
+    Decision decision = decide(record->request, now);
+    if (!std::holds_alternative<Bind>(decision)) {
+      // Preemption for a gang would evict before the rest is known to fit; it waits instead.
+      decisions.assign(1, std::holds_alternative<PreemptThenBind>(decision) ? Decision{Wait{}} : decision);
+      break;
+    }
+    const Status held = state_.apply({now, Reserved{pod, std::get<Bind>(decision).candidate}});
+    GPUSCHED_CHECK(held.ok(), "a place just decided is free");
+    ++reserved;
+    decisions.push_back(std::move(decision));
+  }
+  for (std::size_t i = reserved; i > 0; --i) {
+    const Status released = state_.apply({now, ReservationReleased{pods[i - 1]}});
+    GPUSCHED_CHECK(released.ok(), "a reservation just made can be released");
+  }
+  return decisions;
+}
+
+Status Engine::commit(PodId pod, const Decision& decision, TimeNs now, std::vector<Action>& actions) {
+  const Candidate* candidate = candidate_of(decision);
+  if (candidate == nullptr) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = std::string("a decision '") + outcome_name(decision) + "' gives no place to commit",
+                 .file = {},
+                 .line = 0,
+                 .remedy = {}};
+  }
+  if (const auto* preempt = std::get_if<PreemptThenBind>(&decision)) {
+    for (const PodId victim : preempt->victims) {
+      if (Status evicted = state_.apply({now, PodEvicted{victim}}); !evicted) {
+        return evicted;
+      }
+      actions.push_back(Evict{victim});
+    }
+  }
+  if (Status reserved = state_.apply({now, Reserved{pod, *candidate}}); !reserved) {
+    return reserved;
+  }
+  actions.push_back(BindPod{pod, *candidate});
+  return {};
+}
+
+const Candidate* candidate_of(const Decision& decision) {
+  if (const auto* bind = std::get_if<Bind>(&decision)) {
+    return &bind->candidate;
+  }
+  const auto* preempt = std::get_if<PreemptThenBind>(&decision);
+  return preempt != nullptr ? &preempt->candidate : nullptr;
+}
+
+const char* outcome_name(const Decision& decision) {
+  constexpr std::array<const char*, 4> names = {"bind", "preempt", "wait", "infeasible"};
+  return names[decision.index()];
+}
+
+}  // namespace gpusched

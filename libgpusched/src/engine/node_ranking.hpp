@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "gpusched/cluster/node_index.hpp"
+#include "gpusched/filter/request_filter.hpp"
+#include "gpusched/policy/placement_policy.hpp"
+
+namespace gpusched {
+
+/// The costs of one kind of request on every live class of nodes, kept current by replaying the index's change log:
+/// a decision scores only the classes that changed since this kind of request was last asked for.
+class NodeRanking {
+ public:
+  /// The best slot, and the cost of the best other one.
+  struct Choice {
+    std::uint32_t slot = none;
+    std::uint32_t order = 0;  ///< of the chosen node
+    std::int64_t cost = 0;
+    std::uint16_t gpu = 0;
+    std::uint32_t runner_up_slot = none;
+    std::int64_t runner_up_cost = 0;
+  };
+  static constexpr std::uint32_t none = 0xffffffffU;
+
+  void update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter, RequestClassId request,
+              const NodeIndex& index);
+  /// `memory_mib` is checked here, so that requests that differ in memory only share one ranking.
+  Choice best(NodeIndex& index, std::int64_t memory_mib, TieOrder order, const ClusterState& state,
+              std::uint64_t seed) const;
+  RejectCounts reasons(const NodeIndex& index, std::int64_t memory_mib) const;
+  /// The same over the nodes offered only; ties by node order.
+  Choice best_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
+                       std::span<const NodeId> scope) const;
+  RejectCounts reasons_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
+                                std::span<const NodeId> scope) const;
+
+ private:
+  static constexpr std::int64_t infeasible = std::numeric_limits<std::int64_t>::max();
+
+  RejectReason reason_of(std::uint32_t slot, const NodeIndex& index, std::int64_t memory_mib) const;
+  void collect_stale(const NodeIndex& index, bool all);
+  Choice draw_among_best(NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
+                         std::uint64_t seed) const;
+
+  std::uint64_t generation_ = ~std::uint64_t{0};
+  std::uint64_t epoch_ = 0;
+  std::size_t log_position_ = 0;
+  std::vector<std::int64_t> cost_, tie_;  // by slot; tie holds the RejectReason where the cost is `infeasible`
+  std::vector<std::uint16_t> gpu_;
+  std::vector<std::uint32_t> stale_;
+  std::vector<std::uint32_t> stamp_;
+  std::uint32_t stamp_now_ = 0;
+  std::vector<const NodeState*> batch_;
+  std::vector<std::uint32_t> batch_slots_;
+  std::vector<NodeScore> scores_;
+};
+
+}  // namespace gpusched

@@ -1,0 +1,44 @@
+#include "gpusched/policy/mig_loss.hpp"
+
+#include <utility>
+
+namespace gpusched {
+
+namespace {
+
+class MigLoss final : public PlacementPolicy {
+ public:
+  explicit MigLoss(MigValue value) : PlacementPolicy({}), value_(std::move(value)) {}
+
+  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+                   std::span<NodeScore> scores) override {
+    const GpuRequest& request = context.state.request(id);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      scores[i] = {.cost = best_fit_tie(request, *nodes[i]), .tie = 0, .gpu = tightest_gpu(request, *nodes[i])};
+    }
+  }
+
+  MigPreference mig_preference(const ScoringContext&, GpuModelId model) override {
+    return least_loss(MigLattice::of(model), value_);
+  }
+
+ private:
+  MigValue value_;
+};
+
+}  // namespace
+
+MigPreference least_loss(const MigLattice& lattice, const MigValue& value) {
+  std::vector<std::int64_t> values;
+  for (std::size_t mask = 0; mask < std::size_t{1} << lattice.units(); ++mask) {
+    values.push_back(value(lattice, static_cast<std::uint16_t>(mask)));
+  }
+  return {lattice,
+          [&](int, std::uint16_t before, std::uint16_t after) { return values[before] - values[after]; }};
+}
+
+Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value) {
+  return std::unique_ptr<PlacementPolicy>(std::make_unique<MigLoss>(std::move(value)));
+}
+
+}  // namespace gpusched

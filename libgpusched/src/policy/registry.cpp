@@ -1,0 +1,108 @@
+#include "gpusched/policy/registry.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "gpusched/policy/policies.hpp"
+
+namespace gpusched {
+
+namespace {
+
+// A function, not a static table: the rows live in other files, and their order of initialisation is not ours.
+const std::array<PolicyInfo, 12>& table() {
+  static const std::array<PolicyInfo, 12> rows = {
+      random_policy,  first_fit_policy,      round_robin_policy, best_fit_policy, worst_fit_policy,
+      dot_prod_policy, gpu_clustering_policy, gpu_packing_policy, fgd_policy,      mfi_policy,
+      mcc_policy,     buddy_policy};
+  return rows;
+}
+
+Error unknown_parameter(const PolicyInfo& policy, std::string_view name) {
+  std::string known;
+  for (const PolicyParameter& parameter : policy.parameters) {
+    known += (known.empty() ? "" : ", ") + std::string(parameter.name) + "=" + std::string(parameter.values);
+  }
+  return {.code = ErrorCode::not_found,
+          .message = "policy '" + std::string(policy.name) + "' has no parameter '" + std::string(name) + "'",
+          .file = {},
+          .line = 0,
+          .remedy = known.empty() ? "It takes none" : "It takes " + known};
+}
+
+}  // namespace
+
+std::span<const PolicyInfo> policies() { return table(); }
+
+Result<const PolicyInfo*> find_policy(std::string_view name) {
+  std::string known;
+  for (const PolicyInfo& row : table()) {
+    if (row.name == name) {
+      return &row;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return Error{.code = ErrorCode::not_found,
+               .message = "unknown policy '" + std::string(name) + "'",
+               .file = {},
+               .line = 0,
+               .remedy = "Known policies: " + known};
+}
+
+Result<PolicyChoice> parse_policy(std::string_view text) {
+  PolicyChoice choice;
+  const std::size_t colon = text.find(':');
+  choice.name = std::string(text.substr(0, colon));
+  std::string_view rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
+  while (!rest.empty()) {
+    const std::size_t comma = rest.find(',');
+    const std::string_view item = rest.substr(0, comma);
+    const std::size_t equals = item.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return Error{.code = ErrorCode::invalid_argument,
+                   .message = "'" + std::string(item) + "' in '" + std::string(text) + "' is not NAME=VALUE",
+                   .file = {},
+                   .line = 0,
+                   .remedy = "Write POLICY:NAME=VALUE,NAME=VALUE"};
+    }
+    choice.parameters[std::string(item.substr(0, equals))] = std::string(item.substr(equals + 1));
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  }
+  if (const auto found = find_policy(choice.name); !found) {
+    return found.error();
+  }
+  return choice;
+}
+
+Result<std::unique_ptr<PlacementPolicy>> make_policy(const PolicyChoice& choice, std::uint64_t seed) {
+  const auto found = find_policy(choice.name);
+  if (!found) {
+    return found.error();
+  }
+  const PolicyInfo& info = *found.value();
+  PolicyParameters parameters;
+  for (const PolicyParameter& parameter : info.parameters) {
+    parameters[std::string(parameter.name)] = std::string(parameter.default_value);
+  }
+  for (const auto& [name, value] : choice.parameters) {
+    const auto known = std::find_if(info.parameters.begin(), info.parameters.end(),
+                                    [&, wanted = name](const PolicyParameter& p) { return p.name == wanted; });
+    if (known == info.parameters.end()) {
+      return unknown_parameter(info, name);
+    }
+    // Values that are a closed list are checked here, once for all policies.
+    const std::string allowed = "|" + std::string(known->values) + "|";
+    if (known->values.find('|') != std::string_view::npos && allowed.find("|" + value + "|") == std::string::npos) {
+      return Error{.code = ErrorCode::invalid_argument,
+                   .message = "policy '" + choice.name + "': " + name + "='" + value + "' is not one of " +
+                              std::string(known->values),
+                   .file = {},
+                   .line = 0,
+                   .remedy = {}};
+    }
+    parameters[name] = value;
+  }
+  return info.make(parameters, seed);
+}
+
+}  // namespace gpusched

@@ -1,0 +1,48 @@
+#include "gpusched/policy/policies.hpp"
+#include "gpusched/score/mig_scores.hpp"
+
+namespace gpusched {
+
+namespace {
+
+/// The node with the most GPU, then CPU, left over; a share goes to the emptiest GPU. docs/policies/worst_fit.md
+class WorstFit final : public PlacementPolicy {
+ public:
+  WorstFit() : PlacementPolicy({}) {}
+
+  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+                   std::span<NodeScore> scores) override {
+    const GpuRequest& request = context.state.request(id);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const NodeState& node = *nodes[i];
+      scores[i] = {.cost = -node.free_gpu_milli(), .tie = -node.cpu_free_milli, .gpu = 0};
+      std::int32_t widest = -1;
+      for (std::size_t gpu = 0; gpu < node.gpus.size(); ++gpu) {
+        if (node.gpus[gpu].shareable_milli() > widest &&
+            (request.gpu_memory_mib == 0 || node.gpus[gpu].free_memory_mib >= request.gpu_memory_mib)) {
+          widest = node.gpus[gpu].shareable_milli();
+          scores[i].gpu = static_cast<std::uint16_t>(gpu);
+        }
+      }
+    }
+  }
+
+  MigPreference mig_preference(const ScoringContext&, GpuModelId model) override {
+    const MigLattice& lattice = MigLattice::of(model);
+    return {lattice, [&](int, std::uint16_t before, std::uint16_t after) {
+              return -std::int64_t{free_units(lattice, before)} * 1000 - creatable_count(lattice, after);
+            }};
+  }
+};
+
+}  // namespace
+
+const PolicyInfo worst_fit_policy = {
+    .name = "worst_fit",
+    .description = "most GPU left on the node, emptiest GPU: spreads load",
+    .parameters = {},
+    .make = [](const PolicyParameters&, std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
+      return std::unique_ptr<PlacementPolicy>(std::make_unique<WorstFit>());
+    }};
+
+}  // namespace gpusched

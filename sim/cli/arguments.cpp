@@ -1,0 +1,192 @@
+#include "arguments.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+
+#include "gpusched/base/version.hpp"
+
+namespace gpusched::cli {
+
+namespace {
+
+constexpr const char* run_examples = R"(Examples:
+  gpusched-sim run --trace traces/mixed-day --policy fgd
+  gpusched-sim run --cluster 16xH100-80GB-SXM5:8 --trace generate:mig-mix:jobs=20000,load=1.0 --policy buddy
+  gpusched-sim run --trace traces/tiny --out results --event-log results/events.jsonl
+  gpusched-sim run --nodes openb:openb_node_list_gpu_node.csv --jobs openb:openb_pod_list_default.csv \
+      --order default_42.txt.gz --compat fgd-paper --policy fgd --curve curve.csv
+  gpusched-sim run --replay results/events.jsonl)";
+
+constexpr const char* compare_examples = R"(Examples:
+  gpusched-sim compare --trace traces/mixed-day --policy all
+  gpusched-sim compare --trace generate:mig-mix:load=1.0,gpus=100 --policy buddy,mfi,first_fit --seeds 20
+  gpusched-sim compare --trace traces/openb-like --policy fgd:target=95,fgd:target=100,placeable --queue reject)";
+
+constexpr const char* generate_examples = R"(Examples:
+  gpusched-sim generate tiny --out gtf:tiny
+  gpusched-sim generate mig-mix --seed 7 -p load=0.85 -p jobs=1000 --out gtf-jsonl:-
+  gpusched-sim list generators)";
+
+constexpr const char* convert_examples = R"(Examples:
+  gpusched-sim convert openb:openb_pod_list_default.csv --nodes openb:openb_node_list_gpu_node.csv --to gtf:day
+  kubectl get nodes,pods -A -o json | gpusched-sim convert kubectl:- --to gtf:cluster)";
+
+void add_replay_options(CLI::App& app, ReplayArguments& replay) {
+  app.add_option("--cluster", replay.cluster,
+                 "nodes: a nodes file, or a shorthand COUNTxMODEL:GPUS[@SHARING], joined by commas; default: the trace's");
+  app.add_option("--trace", replay.trace, "FORMAT:PATH, PATH, or generate:NAME:PARAMETER=VALUE,...");
+  app.add_option("--nodes", replay.nodes, "nodes alone, as FORMAT:PATH");
+  app.add_option("--jobs", replay.jobs, "jobs alone, as FORMAT:PATH");
+  app.add_option("--order", replay.order, "arrival order and node ranks; jobs arrive one by one and stay");
+  app.add_option("--compat", replay.compat, "reproduce published rules: fgd-paper")
+      ->check(CLI::IsMember({"fgd-paper"}));
+  app.add_option("--queue", replay.queue, "what a job does that does not fit: reject, fifo, backfill")
+      ->check(CLI::IsMember({"reject", "fifo", "backfill"}))
+      ->capture_default_str();
+  app.add_option("--target", replay.target, "mix that policies expect: trace (its request classes), none")
+      ->check(CLI::IsMember({"trace", "none"}))
+      ->capture_default_str();
+  app.add_option("--prices", replay.prices, "YAML or JSON map of GPU model to price per GPU-hour");
+  app.add_option("--seed", replay.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--until", replay.until_s, "stop at this time of the trace, seconds")->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", replay.warmup, "fraction of the arrivals left out of acceptance")
+      ->check(CLI::Range(0.0, 0.99));
+  app.add_flag("--no-preemption", replay.no_preemption, "never evict for a higher priority");
+}
+
+/// Puts the options of a YAML or JSON file in front of the typed ones, which win.
+std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
+  std::vector<std::string> result;
+  std::vector<std::string> from_file;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != "--config" || i + 1 == words.size()) {
+      result.push_back(words[i]);
+      continue;
+    }
+    const YAML::Node config = YAML::LoadFile(words[++i]);
+    if (!config.IsMap()) {
+      throw CLI::ValidationError("--config", words[i] + " is not a map of option names to values");
+    }
+    for (const auto& entry : config) {
+      const auto key = entry.first.as<std::string>();
+      const YAML::Node& value = entry.second;
+      if (value.IsSequence()) {
+        for (const auto& item : value) {
+          from_file.push_back("--" + key);
+          from_file.push_back(item.as<std::string>());
+        }
+      } else if (value.IsScalar() && (value.Scalar() == "true" || value.Scalar() == "false")) {
+        if (value.Scalar() == "true") {
+          from_file.push_back("--" + key);
+        }
+      } else {
+        from_file.push_back("--" + key);
+        from_file.push_back(value.as<std::string>());
+      }
+    }
+  }
+  result.insert(result.begin() + (result.empty() ? 0 : 1), from_file.begin(), from_file.end());
+  return result;
+}
+
+void build(CLI::App& app, Arguments& arguments) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "gpusched-sim " + std::string(version()) + " (" + std::string(git_commit()) + ")");
+  app.footer("Every command has --help with examples. Exit codes: 0 ok, 1 failed, 2 usage.");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+
+  CLI::App* run = app.add_subcommand("run", "replay one trace under one policy");
+  add_replay_options(*run, arguments.run.replay);
+  run->add_option("--policy", arguments.run.policy, "POLICY or POLICY:NAME=VALUE,...; see 'list policies'")
+      ->capture_default_str();
+  run->add_option("--out", arguments.run.out, "directory for summary.json, jobs.csv, timeline.csv");
+  run->add_option("--event-log", arguments.run.event_log, "write every event and decision as JSON lines; - = stdout");
+  run->add_option("--curve", arguments.run.curve, "write allocation and fragmentation over arrived demand, 0..130 %");
+  run->add_option("--replay", arguments.run.replay_log, "check an event log: compute every decision anew");
+  run->add_flag("--json", arguments.run.json, "print the summary as JSON");
+  run->footer(run_examples);
+
+  CLI::App* compare = app.add_subcommand("compare", "policies side by side, mean and 95 % confidence interval");
+  add_replay_options(*compare, arguments.compare.replay);
+  compare->add_option("--policy", arguments.compare.policies, "policies, joined by commas; 'all' for every one")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->required();
+  compare->add_option("--seeds", arguments.compare.seeds, "runs per policy, seeds SEED, SEED+1, ...")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  compare->add_option("--threads", arguments.compare.jobs, "runs at a time; default: all cores")
+      ->check(CLI::Range(1, 1024));
+  compare->add_option("--out", arguments.compare.out, "write one row per run to this CSV file");
+  compare->add_flag("--json", arguments.compare.json, "print the table as JSON");
+  compare->footer(compare_examples);
+
+  CLI::App* generate = app.add_subcommand("generate", "make a synthetic trace");
+  generate->add_option("profile", arguments.generate.name, "generator; see 'list generators'")->required();
+  generate->add_option("--seed", arguments.generate.seed, "seed")->capture_default_str();
+  generate->add_option("-p,--param", arguments.generate.parameters, "NAME=VALUE, repeatable")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->delimiter(',');
+  generate->add_option("--out", arguments.generate.out, "FORMAT:PATH; a bare path is GTF, - is GTF JSON lines on stdout")
+      ->capture_default_str();
+  generate->footer(generate_examples);
+
+  CLI::App* convert = app.add_subcommand("convert", "read a trace in one format, write it in another");
+  convert->add_option("from", arguments.convert.from, "FORMAT:PATH or PATH")->required();
+  convert->add_option("--nodes", arguments.convert.nodes, "nodes from another file, as FORMAT:PATH");
+  convert->add_option("--to", arguments.convert.to, "FORMAT:PATH")->required();
+  convert->footer(convert_examples);
+
+  CLI::App* list = app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators");
+  list->add_option("what", arguments.list.what, "policies | models | profiles | formats | generators")
+      ->required()
+      ->check(CLI::IsMember({"policies", "models", "profiles", "formats", "generators"}));
+  list->add_option("name", arguments.list.name, "one GPU model, for profiles");
+  list->add_flag("--json", arguments.list.json, "print JSON");
+  list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
+  for (CLI::App* command : {run, compare, generate, convert, list}) {
+    command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> split_policies(const std::string& text) {
+  std::vector<std::string> policies;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const bool continues = part.find('=') != std::string::npos && part.find(':') == std::string::npos;
+    if (continues && !policies.empty()) {
+      policies.back() += "," + part;
+    } else {
+      policies.push_back(part);
+    }
+    begin = end + 1;
+  }
+  return policies;
+}
+
+Arguments parse_arguments(int argc, const char* const* argv) {
+  Arguments arguments;
+  CLI::App app("Replays what arrives at a GPU cluster under different placement policies.", "gpusched-sim");
+  build(app, arguments);
+  try {
+    std::vector<std::string> words = with_config_file({argv + 1, argv + argc});
+    std::reverse(words.begin(), words.end());  // CLI11 takes the last word first
+    app.parse(words);
+  } catch (const CLI::ParseError& problem) {
+    const int code = app.exit(problem);
+    arguments.exit_code = code == 0 ? 0 : 2;
+    return arguments;
+  } catch (const YAML::Exception& problem) {
+    std::cerr << "gpusched-sim: --config: " << problem.what() << "\n";
+    arguments.exit_code = 2;
+    return arguments;
+  }
+  arguments.command = app.get_subcommands().front()->get_name();
+  return arguments;
+}
+
+}  // namespace gpusched::cli

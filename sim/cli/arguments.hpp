@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gpusched::cli {
+
+/// Where the cluster, the jobs and the policy of a replay come from; shared by run and compare.
+struct ReplayArguments {
+  std::string cluster, trace, nodes, jobs, order, compat, prices;
+  std::string queue = "backfill";
+  std::string target = "trace";
+  std::uint64_t seed = 42;
+  double until_s = -1;
+  double warmup = 0;
+  bool no_preemption = false;
+};
+
+struct RunArguments {
+  ReplayArguments replay;
+  std::string policy = "placeable_online";
+  std::string out, event_log, curve, replay_log;
+  bool json = false;
+};
+
+struct CompareArguments {
+  ReplayArguments replay;
+  std::vector<std::string> policies;
+  int seeds = 10;
+  int jobs = 0;
+  std::string out;
+  bool json = false;
+};
+
+struct GenerateArguments {
+  std::string name;
+  std::uint64_t seed = 42;
+  std::vector<std::string> parameters;
+  std::string out = "-";
+};
+
+struct ConvertArguments {
+  std::string from, nodes, to;
+};
+
+struct ListArguments {
+  std::string what, name;
+  bool json = false;
+};
+
+/// What the user asked for. `command` is empty when the answer (help, version, a usage error) was printed already;
+/// `exit_code` holds it.
+struct Arguments {
+  std::string command;
+  int exit_code = 0;
+  RunArguments run;
+  CompareArguments compare;
+  GenerateArguments generate;
+  ConvertArguments convert;
+  ListArguments list;
+};
+
+/// Parses the command line. Usage errors go to stderr with exit code 2.
+Arguments parse_arguments(int argc, const char* const* argv);
+
+/// Splits "a,b:x=1,y=2,c" into policies: a part with '=' and no ':' belongs to the policy before it.
+std::vector<std::string> split_policies(const std::string& text);
+
+}  // namespace gpusched::cli

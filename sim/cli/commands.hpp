@@ -1,0 +1,14 @@
+#pragma once
+
+#include "arguments.hpp"
+#include "gpusched/base/result.hpp"
+
+namespace gpusched::cli {
+
+Status run(const RunArguments& arguments);
+Status compare(const CompareArguments& arguments);
+Status generate(const GenerateArguments& arguments);
+Status convert(const ConvertArguments& arguments);
+Status list(const ListArguments& arguments);
+
+}  // namespace gpusched::cli

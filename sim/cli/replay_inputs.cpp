@@ -1,0 +1,229 @@
+#include "replay_inputs.hpp"
+
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "gpusched/base/philox.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/sim/generators/trace_generators.hpp"
+#include "gpusched/sim/readers/arrival_order.hpp"
+#include "gpusched/sim/readers/trace_formats.hpp"
+
+namespace gpusched::cli {
+
+namespace {
+
+constexpr std::string_view generate_prefix = "generate:";
+
+Error usage(std::string message, std::string remedy) {
+  return {.code = ErrorCode::invalid_argument, .message = std::move(message), .file = {}, .line = 0,
+          .remedy = std::move(remedy)};
+}
+
+/// What reproducing a publication asks of each policy. A new publication is one row per policy.
+struct CompatRow {
+  const char* compat;
+  const char* policy;
+  PolicyParameters parameters;
+};
+const std::vector<CompatRow>& compat_rows() {
+  static const std::vector<CompatRow> rows = {
+      {"fgd-paper", "fgd", {{"target", "95"}, {"resolution", "100"}, {"tie", "rank"}}},
+      {"fgd-paper", "best_fit", {{"resolution", "100"}}},
+      {"fgd-paper", "dot_prod", {{"resolution", "100"}}},
+  };
+  return rows;
+}
+
+/// Says what a reader dropped; nothing is lost silently.
+void report(const std::string& source, const sim::ReadReport& report) {
+  if (report.dropped.empty()) {
+    return;
+  }
+  std::cerr << source << ": read " << report.read << " rows = kept " << report.kept;
+  for (const auto& [reason, count] : report.dropped) {
+    std::cerr << " + dropped " << count << " (" << reason << ")";
+  }
+  std::cerr << "\n";
+  for (const std::string& example : report.examples) {
+    std::cerr << "  " << example << "\n";
+  }
+}
+
+Result<sim::Trace> generate_from(const std::string& text, std::uint64_t seed) {
+  // generate:NAME:K=V,K=V
+  const std::string rest = text.substr(generate_prefix.size());
+  const std::size_t colon = rest.find(':');
+  std::map<std::string, std::string> parameters;
+  std::string items = colon == std::string::npos ? "" : rest.substr(colon + 1);
+  while (!items.empty()) {
+    const std::size_t comma = items.find(',');
+    const std::string item = items.substr(0, comma);
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      return usage("'" + item + "' in '" + text + "' is not NAME=VALUE", "Write generate:NAME:K=V,K=V");
+    }
+    parameters[item.substr(0, equals)] = item.substr(equals + 1);
+    items = comma == std::string::npos ? "" : items.substr(comma + 1);
+  }
+  return sim::generate_trace(rest.substr(0, colon), parameters, seed);
+}
+
+Result<sim::Trace> load_jobs(const ReplayArguments& arguments) {
+  if (generates_trace(arguments)) {
+    return generate_from(arguments.trace, arguments.seed);
+  }
+  const std::string& source = arguments.jobs.empty() ? arguments.trace : arguments.jobs;
+  if (source.empty()) {
+    return usage("no trace given", "Give --trace PATH, or --nodes and --jobs; 'gpusched-sim run --help' has examples");
+  }
+  Result<sim::ReadOutcome> read = arguments.jobs.empty() ? sim::read_trace(source) : sim::read_jobs(source);
+  if (!read) {
+    return read.error();
+  }
+  report(source, read.value().report);
+  return std::move(read).value().trace;
+}
+
+Status load_nodes(const ReplayArguments& arguments, sim::Trace& trace) {
+  const std::string& source = arguments.nodes.empty() ? arguments.cluster : arguments.nodes;
+  if (source.empty()) {
+    if (trace.nodes.empty()) {
+      return usage("the trace has no nodes", "Give --cluster, for example 16xH100-80GB-SXM5:8");
+    }
+    return {};
+  }
+  const bool is_file = !arguments.nodes.empty() || source == "-" || std::filesystem::exists(source) ||
+                       source.find('/') != std::string::npos || source.find(".csv") != std::string::npos;
+  if (is_file) {
+    Result<sim::ReadOutcome> read = sim::read_nodes(source);
+    if (!read) {
+      return read.error();
+    }
+    report(source, read.value().report);
+    trace.nodes = std::move(read.value().trace.nodes);
+    trace.node_extra_columns = std::move(read.value().trace.node_extra_columns);
+    return {};
+  }
+  Result<std::vector<sim::TraceNode>> nodes = sim::parse_cluster_shorthand(source);
+  if (!nodes) {
+    return nodes.error();
+  }
+  trace.nodes = std::move(nodes).value();
+  return {};
+}
+
+Status load_prices(const std::string& path, sim::Trace& trace) {
+  std::map<std::string, double> prices;
+  try {
+    for (const auto& entry : YAML::LoadFile(path)) {
+      prices[entry.first.as<std::string>()] = entry.second.as<double>();
+    }
+  } catch (const YAML::Exception& problem) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = std::string("not a map of GPU model to price: ") + problem.what(),
+                 .file = path,
+                 .line = problem.mark.line + 1,
+                 .remedy = "Write one 'MODEL: PRICE' per line, price per GPU-hour"};
+  }
+  for (const auto& [model, price] : prices) {
+    if (Result<GpuModelId> known = find_gpu_model(model); !known) {
+      return known.error();
+    }
+    for (sim::TraceNode& node : trace.nodes) {
+      const Result<GpuModelId> of_node = find_gpu_model(node.gpu_model);
+      if (of_node.ok() && of_node.value() == find_gpu_model(model).value()) {
+        node.price_per_hour = price;
+      }
+    }
+  }
+  return {};
+}
+
+sim::QueueDiscipline queue_named(const std::string& name) {
+  return name == "reject" ? sim::QueueDiscipline::reject
+         : name == "fifo" ? sim::QueueDiscipline::fifo
+                          : sim::QueueDiscipline::backfill;
+}
+
+}  // namespace
+
+bool generates_trace(const ReplayArguments& arguments) {
+  return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();
+}
+
+Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat) {
+  Result<PolicyChoice> choice = parse_policy(text);
+  if (!choice) {
+    return choice;
+  }
+  for (const CompatRow& row : compat_rows()) {
+    if (compat == row.compat && choice.value().name == row.policy) {
+      choice.value().parameters.insert(row.parameters.begin(), row.parameters.end());
+    }
+  }
+  return choice;
+}
+
+Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
+  Result<sim::Trace> trace = load_jobs(arguments);
+  if (!trace) {
+    return trace.error();
+  }
+  ReplayInputs inputs{.trace = std::move(trace).value(), .options = {}};
+  if (Status loaded = load_nodes(arguments, inputs.trace); !loaded) {
+    return loaded.error();
+  }
+  if (!arguments.prices.empty()) {
+    if (Status priced = load_prices(arguments.prices, inputs.trace); !priced) {
+      return priced.error();
+    }
+  }
+  sim::SimulationOptions& options = inputs.options;
+  options.seed = arguments.seed;
+  options.queue = queue_named(arguments.queue);
+  options.preemption = !arguments.no_preemption;
+  options.warmup_fraction = arguments.warmup;
+  options.until_ns =
+      arguments.until_s < 0 ? -1 : static_cast<TimeNs>(arguments.until_s * static_cast<double>(ns_per_s));
+  if (!arguments.order.empty()) {
+    Result<sim::ArrivalOrder> order =
+        sim::read_order(arguments.order, inputs.trace.jobs.size(), inputs.trace.nodes.size());
+    if (!order) {
+      return order.error();
+    }
+    options.arrival_order = std::move(order.value().arrivals);
+    options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
+    options.queue = sim::QueueDiscipline::reject;  // published rule: one try, nobody leaves
+  }
+  if (arguments.target == "trace") {
+    options.target = sim::demand_of(inputs.trace);
+  }
+  return inputs;
+}
+
+ProgressBar::ProgressBar(std::string title) : title_(std::move(title)), on_terminal_(isatty(STDERR_FILENO) != 0) {}
+
+ProgressBar::~ProgressBar() {
+  if (last_percent_ >= 0) {
+    std::cerr << "\r\033[K" << std::flush;
+  }
+}
+
+void ProgressBar::show(std::int64_t done, std::int64_t total) {
+  const int percent = total > 0 ? static_cast<int>(100 * done / total) : 100;
+  if (!on_terminal_ || percent == last_percent_) {
+    return;
+  }
+  last_percent_ = percent;
+  const auto filled = static_cast<std::size_t>(percent / 4);
+  std::cerr << "\r" << title_ << " [" << std::string(filled, '#') << std::string(25 - filled, '.') << "] " << percent
+            << " %" << std::flush;
+}
+
+}  // namespace gpusched::cli

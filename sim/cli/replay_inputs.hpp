@@ -1,0 +1,40 @@
+#pragma once
+
+#include "arguments.hpp"
+#include "gpusched/base/result.hpp"
+#include "gpusched/sim/simulator.hpp"
+#include "gpusched/sim/trace.hpp"
+
+namespace gpusched::cli {
+
+/// A trace and the options to replay it with, as the arguments describe them.
+struct ReplayInputs {
+  sim::Trace trace;
+  sim::SimulationOptions options;
+};
+
+/// True when every seed makes a trace of its own.
+bool generates_trace(const ReplayArguments& arguments);
+
+/// Reads or generates everything; says on stderr which rows were dropped and why. `policy` is POLICY[:NAME=VALUE,...].
+Result<ReplayInputs> load_inputs(const ReplayArguments& arguments);
+
+/// The policy of the text, with the parameters that the compatibility mode gives it.
+Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat);
+
+/// A bar on stderr when that is a terminal; nothing otherwise.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string title);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  void show(std::int64_t done, std::int64_t total);
+
+ private:
+  std::string title_;
+  bool on_terminal_ = false;
+  int last_percent_ = -1;
+};
+
+}  // namespace gpusched::cli

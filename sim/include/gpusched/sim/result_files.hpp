@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "gpusched/base/result.hpp"
+#include "gpusched/sim/simulator.hpp"
+
+namespace gpusched::sim {
+
+/// The summary as a JSON object; keys are the field names of Summary.
+std::string summary_json(const Summary& summary);
+
+/// Writes summary.json, jobs.csv and timeline.csv into the directory, which is made where it is missing.
+/// Columns: docs/formats/results.md.
+Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result);
+
+/// Writes the text to the file, or to stdout for "-".
+Status write_text(const std::string& path, const std::string& text);
+
+}  // namespace gpusched::sim

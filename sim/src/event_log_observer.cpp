@@ -1,0 +1,84 @@
+#include "gpusched/sim/event_log_observer.hpp"
+
+#include <map>
+
+namespace gpusched::sim {
+
+namespace {
+
+constexpr std::size_t flush_bytes = 1U << 20;
+
+/// In the order in which the replay numbers its pods: jobs as they arrive, replicas of each.
+std::vector<std::string> pod_names(const Trace& trace, const SimulationOptions& options) {
+  std::vector<std::string> names;
+  std::map<std::uint32_t, int> seen;
+  const auto add = [&](std::uint32_t row) {
+    const TraceJob& job = trace.jobs[row];
+    for (std::int32_t replica = 0; replica < trace.specs[job.spec].replicas; ++replica) {
+      const int number = seen[row]++;
+      names.push_back(number == 0 ? job.id : job.id + "#" + std::to_string(number));
+    }
+  };
+  for (const std::uint32_t row : options.arrival_order) {
+    add(row);
+  }
+  for (std::uint32_t row = 0; row < trace.jobs.size() && options.arrival_order.empty(); ++row) {
+    add(row);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EventLogObserver>> EventLogObserver::open(const std::string& path, const Trace& trace,
+                                                                 const SimulationOptions& options) {
+  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
+  if (file == nullptr) {
+    return Error{.code = ErrorCode::io, .message = "cannot write '" + path + "'", .file = {}, .line = 0,
+                 .remedy = "Check that the directory exists"};
+  }
+  std::unique_ptr<EventLogObserver> observer(new EventLogObserver(file, path, pod_names(trace, options)));
+  observer->writer_.header({.policy = options.policy,
+                            .seed = options.seed,
+                            .target = options.target,
+                            .preemption = options.preemption});
+  return observer;
+}
+
+EventLogObserver::EventLogObserver(std::FILE* file, std::string path, std::vector<std::string> pod_names)
+    : file_(file),
+      path_(std::move(path)),
+      pod_names_(std::move(pod_names)),
+      writer_(
+          [this](std::string_view text) {
+            buffer_ += text;
+            if (buffer_.size() > flush_bytes) {
+              failed_ |= std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size();
+              buffer_.clear();
+            }
+          },
+          [this](PodId pod) { return pod_names_[pod.value]; }) {}
+
+EventLogObserver::~EventLogObserver() {
+  if (file_ != nullptr && file_ != stdout) {
+    std::fclose(file_);
+  }
+}
+
+void EventLogObserver::on_event(const Engine& engine, const Event& event) { writer_.event(engine, event); }
+
+void EventLogObserver::on_decision(const Engine& engine, TimeNs now, std::span<const PodId> pods,
+                                   std::span<const Decision> decisions) {
+  writer_.decision(engine, now, pods, decisions);
+}
+
+Status EventLogObserver::close() {
+  failed_ |= std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size();
+  buffer_.clear();
+  failed_ |= std::fflush(file_) != 0;
+  return failed_ ? Status(Error{.code = ErrorCode::io, .message = "cannot write '" + path_ + "'", .file = {},
+                                .line = 0, .remedy = "Check that the disk has room"})
+                 : Status();
+}
+
+}  // namespace gpusched::sim

@@ -1,0 +1,507 @@
+#include "replay.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "gpusched/sim/cluster_builder.hpp"
+
+namespace gpusched::sim {
+
+namespace {
+
+/// The reason that holds for most nodes; the first in the order of the enumeration wins a tie.
+RejectReason main_reason(const RejectCounts& counts) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < counts.size(); ++i) {
+    if (counts[i] > counts[best] || (best == 0 && counts[i] > 0)) {
+      best = i;
+    }
+  }
+  return static_cast<RejectReason>(best);
+}
+
+RejectReason main_reason(const Decision& decision) {
+  if (const auto* wait = std::get_if<Wait>(&decision)) {
+    return main_reason(wait->reasons);
+  }
+  const auto* infeasible = std::get_if<Infeasible>(&decision);
+  return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
+}
+
+}  // namespace
+
+Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engine,
+               std::span<ReplayObserver* const> observers)
+    : trace_(trace),
+      options_(options),
+      engine_(std::move(engine)),
+      observers_(observers),
+      meter_(options.target, options.fragmentation_percent),
+      metrics_(trace, options) {}
+
+void Replay::observe(Event event) {
+  const Status applied = engine_.observe(event);
+  GPUSCHED_CHECK(applied.ok(), applied.error().to_string());
+  for (ReplayObserver* observer : observers_) {
+    observer->on_event(engine_, event);
+  }
+}
+
+Status Replay::add_nodes() {
+  for (std::size_t i = 0; i < trace_.nodes.size(); ++i) {
+    Result<NodeSpec> spec = to_node_spec(trace_.nodes[i]);
+    if (!spec) {
+      return spec.error();
+    }
+    spec.value().rank = options_.node_ranks.empty() ? -1 : options_.node_ranks[i];
+    if (engine_.state().find_node(spec.value().name).valid()) {
+      return Error{.code = ErrorCode::already_exists,
+                   .message = "node '" + spec.value().name + "' occurs twice",
+                   .file = {},
+                   .line = 0,
+                   .remedy = {}};
+    }
+    const Event event{0, NodeAdded{std::move(spec).value()}};
+    if (Status added = engine_.observe(event); !added) {
+      return added;
+    }
+    for (ReplayObserver* observer : observers_) {
+      observer->on_event(engine_, event);
+    }
+  }
+  meter_.reset(engine_.state());
+  return {};
+}
+
+void Replay::schedule(TimeNs time_ns, Kind kind, std::uint32_t subject, std::uint32_t run) {
+  agenda_.push({.time_ns = time_ns, .kind = kind, .sequence = sequence_++, .subject = subject, .run = run});
+}
+
+std::span<const PodId> Replay::pods_of(std::uint32_t unit) const {
+  return std::span(unit_pods_).subspan(units_[unit].first_pod, units_[unit].pod_count);
+}
+
+void Replay::build_units() {
+  for (const JobSpec& spec : trace_.specs) {
+    class_of_spec_.push_back(engine_.intern(spec.request));
+  }
+  const bool ordered = !options_.arrival_order.empty();
+  row_of_job_ = options_.arrival_order;
+  for (std::uint32_t row = 0; row < trace_.jobs.size() && !ordered; ++row) {
+    row_of_job_.push_back(row);
+  }
+  const std::size_t rows = row_of_job_.size();
+  result_.jobs.resize(rows);
+  std::map<std::int32_t, std::vector<PodId>> gangs;
+  std::map<std::int32_t, TimeNs> gang_submit;
+  units_.reserve(rows);
+  unit_pods_.reserve(rows);
+  job_of_pod_.reserve(rows);
+  const auto add_unit = [&](std::span<const PodId> pods, TimeNs submit_ns) {
+    units_.push_back({.first_pod = static_cast<std::uint32_t>(unit_pods_.size()),
+                      .pod_count = static_cast<std::uint32_t>(pods.size()),
+                      .submit_ns = submit_ns,
+                      .run = 0,
+                      .running_pods = 0});
+    unit_pods_.insert(unit_pods_.end(), pods.begin(), pods.end());
+  };
+  std::vector<PodId> replicas;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const TraceJob& job = trace_.jobs[row_of_job_[row]];
+    result_.jobs[row].row = row_of_job_[row];
+    const JobSpec& spec = trace_.specs[job.spec];
+    const TimeNs submit_ns = ordered ? static_cast<TimeNs>(row) * ns_per_s : job.submit_ns;
+    replicas.clear();
+    for (std::int32_t i = 0; i < spec.replicas; ++i) {
+      replicas.push_back(PodId{static_cast<std::uint32_t>(job_of_pod_.size())});
+      job_of_pod_.push_back(static_cast<std::uint32_t>(row));
+    }
+    if (job.gang >= 0) {
+      // Rows of one gang start together, once the last has been submitted.
+      auto& members = gangs[job.gang];
+      members.insert(members.end(), replicas.begin(), replicas.end());
+      gang_submit[job.gang] = std::max(gang_submit[job.gang], submit_ns);
+      continue;
+    }
+    const auto together = static_cast<std::size_t>(spec.gang_min > 0 ? std::min(spec.gang_min, spec.replicas) : 1);
+    add_unit(std::span(replicas).first(together), submit_ns);
+    for (std::size_t i = together; i < replicas.size(); ++i) {
+      add_unit(std::span(replicas).subspan(i, 1), submit_ns);
+    }
+  }
+  for (const auto& [gang, members] : gangs) {
+    add_unit(members, gang_submit[gang]);
+  }
+  unit_of_pod_.resize(job_of_pod_.size());
+  for (std::uint32_t unit = 0; unit < units_.size(); ++unit) {
+    for (const PodId pod : pods_of(unit)) {
+      unit_of_pod_[pod.value] = unit;
+    }
+    arrivals_.push_back(unit);
+  }
+  std::stable_sort(arrivals_.begin(), arrivals_.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return units_[a].submit_ns < units_[b].submit_ns; });
+}
+
+void Replay::build_health_steps() {
+  const auto add = [&](TimeNs time_ns, NodeId node, NodeHealth health) {
+    if (node.valid()) {
+      health_steps_.push_back({.time_ns = time_ns, .node = node, .health = health});
+    }
+  };
+  for (const TraceNode& node : trace_.nodes) {
+    const NodeId id = engine_.state().find_node(node.id);
+    if (node.available_from_ns) {
+      add(0, id, NodeHealth::down);
+      add(*node.available_from_ns, id, NodeHealth::ready);
+    }
+    if (node.available_to_ns) {
+      add(*node.available_to_ns, id, NodeHealth::down);
+    }
+  }
+  for (const TraceEvent& event : trace_.events) {
+    const NodeId id = engine_.state().find_node(event.target_id);
+    const NodeHealth health = event.event == "up"      ? NodeHealth::ready
+                              : event.event == "drain" ? NodeHealth::draining
+                                                       : NodeHealth::down;
+    add(event.time_ns, id, health);
+    if (event.duration_ns >= 0) {
+      add(event.time_ns + event.duration_ns, id, NodeHealth::ready);
+    }
+  }
+  for (std::uint32_t i = 0; i < health_steps_.size(); ++i) {
+    schedule(health_steps_[i].time_ns, Kind::health, i, 0);
+  }
+}
+
+SimulationResult Replay::run(const ProgressCallback& progress) {
+  build_units();
+  build_health_steps();
+  metrics_.advance(0, engine_.state(), meter_, 0, 0);
+  const auto warmup = static_cast<std::size_t>(options_.warmup_fraction * static_cast<double>(arrivals_.size()));
+  std::size_t next = 0;
+  while (next < arrivals_.size() || !agenda_.empty()) {
+    // Departures and node events up to an arrival's time come first.
+    const bool arrival_first = agenda_.empty() || (next < arrivals_.size() &&
+                                                   units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
+    const TimeNs time_ns = arrival_first ? units_[arrivals_[next]].submit_ns : agenda_.top().time_ns;
+    if (options_.until_ns >= 0 && time_ns > options_.until_ns) {
+      now_ = options_.until_ns;
+      break;
+    }
+    if (time_ns != now_) {
+      drain_queue();
+      metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()),
+                       result_.summary.running);
+      now_ = time_ns;
+    }
+    if (arrival_first) {
+      if (next == warmup) {
+        metrics_.restart_acceptance();
+      }
+      arrive(arrivals_[next++]);
+      if (progress && (next & 0xfffU) == 0) {
+        progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
+      }
+    } else {
+      const Pending pending = agenda_.top();
+      agenda_.pop();
+      handle(pending);
+    }
+    if (next == arrivals_.size() && queue_.size() == 0 && options_.arrival_order.empty() &&
+        result_.summary.running == 0) {
+      break;
+    }
+  }
+  drain_queue();
+  finish();
+  if (progress) {
+    progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
+  }
+  return std::move(result_);
+}
+
+void Replay::handle(const Pending& pending) {
+  switch (pending.kind) {
+    case Kind::departure:
+      if (units_[pending.subject].run == pending.run) {
+        depart(pending.subject);
+      }
+      return;
+    case Kind::health:
+      change_health(health_steps_[pending.subject]);
+      return;
+    case Kind::abandon: {
+      const Unit& unit = units_[pending.subject];
+      if (unit.run == pending.run && result_of(pods_of(pending.subject)[0]).outcome == JobOutcome::waiting) {
+        const PodId pod = pods_of(pending.subject)[0];
+        queue_.remove(pending.subject, spec_of(pod).request.priority, unit.submit_ns, job_of(pod).spec);
+        drop(pending.subject, JobOutcome::abandoned);
+      }
+      return;
+    }
+  }
+}
+
+void Replay::arrive(std::uint32_t unit) {
+  for (const PodId pod : pods_of(unit)) {
+    observe({now_, PodSubmitted{.pod = pod, .request = class_of_spec_[job_of(pod).spec], .version = 0}});
+    const GpuRequest& request = spec_of(pod).request;
+    arrived_gpu_milli_ += request.mig_profile.empty() ? std::int64_t{request.num_gpu} * request.gpu_milli : 0;
+    metrics_.count_arrival(job_of(pod).spec, 1);
+  }
+  const PodId first = pods_of(unit)[0];
+  const bool head_of_line_blocked = options_.queue == QueueDiscipline::fifo && queue_.size() > 0;
+  if (head_of_line_blocked || !try_start(unit)) {
+    const JobResult& result = result_of(first);
+    if (result.outcome == JobOutcome::waiting) {
+      if (options_.queue == QueueDiscipline::reject) {
+        drop(unit, JobOutcome::rejected);
+      } else {
+        queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+        resources_freed_ |= head_of_line_blocked;
+        if (job_of(first).max_wait_ns >= 0) {
+          schedule(now_ + job_of(first).max_wait_ns, Kind::abandon, unit, units_[unit].run);
+        }
+      }
+    }
+  }
+  sample_arrival();
+}
+
+bool Replay::try_start(std::uint32_t unit) {
+  const std::span<const PodId> pods = pods_of(unit);
+  decisions_.clear();
+  if (pods.size() == 1) {
+    decisions_.push_back(engine_.decide(class_of_spec_[job_of(pods[0]).spec], now_));
+  } else {
+    decisions_ = engine_.decide_gang(pods, now_);
+  }
+  ++result_.summary.decisions;
+  for (ReplayObserver* observer : observers_) {
+    observer->on_decision(engine_, now_, pods, decisions_);
+  }
+  const bool placed = decisions_.size() == pods.size() && candidate_of(decisions_.back()) != nullptr;
+  if (!placed) {
+    refuse(unit, decisions_.back());
+    return false;
+  }
+  start(unit, decisions_);
+  return true;
+}
+
+void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
+  const std::span<const PodId> pods = pods_of(unit);
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    actions_.clear();
+    // Victims first, so that their units are back in the queue before the place is taken.
+    if (const auto* preempt = std::get_if<PreemptThenBind>(&decisions[i])) {
+      for (const PodId victim : preempt->victims) {
+        evict(victim);
+        ++result_.summary.preemptions;
+      }
+      const Status reserved = engine_.observe({now_, Reserved{pods[i], preempt->candidate}});
+      GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
+    } else {
+      const Status committed = engine_.commit(pods[i], decisions[i], now_, actions_);
+      GPUSCHED_CHECK(committed.ok(), committed.error().to_string());
+    }
+    const Candidate& place = *candidate_of(decisions[i]);
+    observe({now_, PodBound{.pod = pods[i], .placement = place, .version = 0}});
+    observe({now_, PodStarted{.pod = pods[i], .version = 0}});
+    meter_.update(engine_.state(), place.node);
+    JobResult& result = result_of(pods[i]);
+    if (result.start_ns < 0) {
+      ++result_.summary.accepted;
+    }
+    if (result.evictions == 0) {
+      metrics_.count_accepted(job_of(pods[i]).spec, 1);
+    }
+    result.start_ns = now_;
+    result.node = place.node.value;
+    result.gpus = place.gpus;
+    result.outcome = JobOutcome::running;
+    result.reason = RejectReason::none;
+    ++result_.summary.running;
+  }
+  Unit& started = units_[unit];
+  started.running_pods = started.pod_count;
+  TimeNs duration_ns = -1;
+  for (const PodId pod : pods) {
+    duration_ns = std::max(duration_ns, job_of(pod).duration_ns);
+  }
+  if (duration_ns >= 0 && options_.arrival_order.empty()) {
+    schedule(now_ + duration_ns, Kind::departure, unit, started.run);
+  }
+}
+
+void Replay::refuse(std::uint32_t unit, const Decision& why) {
+  for (const PodId pod : pods_of(unit)) {
+    result_of(pod).reason = main_reason(why);
+  }
+  if (std::holds_alternative<Infeasible>(why)) {
+    drop(unit, JobOutcome::infeasible);
+  }
+}
+
+void Replay::drop(std::uint32_t unit, JobOutcome outcome) {
+  ++units_[unit].run;
+  for (const PodId pod : pods_of(unit)) {
+    JobResult& result = result_of(pod);
+    result.outcome = result.evictions > 0 && outcome == JobOutcome::rejected ? JobOutcome::lost : outcome;
+    result.end_ns = now_;
+    observe({now_, PodFinished{.pod = pod, .version = 0}});
+  }
+}
+
+void Replay::depart(std::uint32_t unit) {
+  ++units_[unit].run;
+  units_[unit].running_pods = 0;
+  for (const PodId pod : pods_of(unit)) {
+    const NodeId node = engine_.state().pod(pod)->placement.node;
+    observe({now_, PodFinished{.pod = pod, .version = 0}});
+    meter_.update(engine_.state(), node);
+    JobResult& result = result_of(pod);
+    result.outcome = JobOutcome::finished;
+    result.end_ns = now_;
+    --result_.summary.running;
+  }
+  resources_freed_ = true;
+}
+
+void Replay::evict(PodId pod) {
+  // A gang that loses a member stops as a whole and waits as a whole.
+  const std::uint32_t unit = unit_of_pod_[pod.value];
+  if (units_[unit].running_pods == 0) {
+    return;
+  }
+  units_[unit].running_pods = 0;
+  ++units_[unit].run;
+  for (const PodId member : pods_of(unit)) {
+    const NodeId node = engine_.state().pod(member)->placement.node;
+    observe({now_, PodEvicted{.pod = member, .version = 0}});
+    meter_.update(engine_.state(), node);
+    JobResult& result = result_of(member);
+    ++result.evictions;
+    result.outcome = JobOutcome::waiting;
+    --result_.summary.running;
+    ++result_.summary.evictions;
+  }
+  const PodId first = pods_of(unit)[0];
+  queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+  resources_freed_ = true;
+}
+
+void Replay::change_health(const HealthStep& step) {
+  observe({now_, HealthChanged{.node = step.node, .health = step.health}});
+  if (step.health != NodeHealth::ready) {
+    const std::vector<PodId> pods = engine_.state().node(step.node).pods;
+    for (const PodId pod : pods) {
+      evict(pod);
+    }
+  }
+  meter_.update(engine_.state(), step.node);
+  resources_freed_ = true;
+}
+
+void Replay::drain_queue() {
+  while (resources_freed_ && queue_.size() > 0) {
+    resources_freed_ = false;
+    const bool strict = options_.queue == QueueDiscipline::fifo;
+    std::vector<std::uint32_t> lost;
+    queue_.pass(strict, [&](std::uint32_t unit) {
+      if (try_start(unit)) {
+        return true;
+      }
+      const JobResult& result = result_of(pods_of(unit)[0]);
+      if (result.outcome == JobOutcome::infeasible) {
+        return true;  // leaves the queue for good
+      }
+      if (options_.queue == QueueDiscipline::reject) {
+        lost.push_back(unit);
+      }
+      return false;
+    });
+    for (const std::uint32_t unit : lost) {
+      const PodId first = pods_of(unit)[0];
+      queue_.remove(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+      drop(unit, JobOutcome::rejected);
+    }
+  }
+  resources_freed_ = false;
+}
+
+void Replay::sample_arrival() {
+  if (observers_.empty()) {
+    return;
+  }
+  const ArrivalSample sample{.time_ns = now_,
+                             .arrived_gpu_milli = arrived_gpu_milli_,
+                             .used_gpu_milli = engine_.state().used_gpu_milli(),
+                             .total_gpu_milli = meter_.total_gpu_milli(),
+                             .free_gpu_milli = meter_.free_gpu_milli(),
+                             .weighted_fragment = meter_.weighted_fragment(),
+                             .weight = meter_.weight()};
+  for (ReplayObserver* observer : observers_) {
+    observer->on_arrival(sample);
+  }
+}
+
+void Replay::finish() {
+  Summary& summary = result_.summary;
+  metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), summary.running);
+  std::vector<double> waits_s;
+  summary.waiting = 0;
+  for (std::size_t index = 0; index < result_.jobs.size(); ++index) {
+    const JobResult& job = result_.jobs[index];
+    ++summary.jobs;
+    summary.finished += job.outcome == JobOutcome::finished ? 1 : 0;
+    summary.rejected += job.outcome == JobOutcome::rejected ? 1 : 0;
+    summary.infeasible += job.outcome == JobOutcome::infeasible ? 1 : 0;
+    summary.abandoned += job.outcome == JobOutcome::abandoned ? 1 : 0;
+    summary.lost += job.outcome == JobOutcome::lost ? 1 : 0;
+    summary.waiting += job.outcome == JobOutcome::waiting ? 1 : 0;
+    if (job.start_ns >= 0) {
+      const TimeNs submit_ns = options_.arrival_order.empty() ? trace_.jobs[job.row].submit_ns : job.start_ns;
+      waits_s.push_back(static_cast<double>(job.start_ns - submit_ns) / static_cast<double>(ns_per_s));
+      const TimeNs end_ns = job.end_ns >= 0 ? job.end_ns : now_;
+      const std::optional<double>& price = trace_.nodes[job.node].price_per_hour;
+      summary.allocated_cost += price.value_or(0) * request_size(trace_.specs[trace_.jobs[job.row].spec].request) *
+                                static_cast<double>(end_ns - job.start_ns) / 3.6e12;
+    }
+    if (job.outcome != JobOutcome::finished && job.outcome != JobOutcome::running) {
+      ++summary.rejected_by_reason[static_cast<std::size_t>(job.reason)];
+    }
+  }
+  metrics_.fill(summary, result_.timeline, std::move(waits_s));
+  for (const TraceNode& node : trace_.nodes) {
+    summary.cluster_cost += node.price_per_hour.value_or(0) * node.num_gpu * summary.span_s / 3600.0;
+  }
+  if (!options_.arrival_order.empty()) {
+    summary.gpu_allocation = summary.final_gpu_allocation;
+  }
+}
+
+const char* to_string(JobOutcome outcome) {
+  constexpr std::array<const char*, 7> names = {"waiting",    "running",   "finished", "rejected",
+                                                "infeasible", "abandoned", "lost"};
+  return names[static_cast<std::size_t>(outcome)];
+}
+
+Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
+                                  std::span<ReplayObserver* const> observers, const ProgressCallback& progress) {
+  Result<Engine> engine = Engine::create({.policy = options.policy,
+                                          .seed = options.seed,
+                                          .target = options.target,
+                                          .preemption = options.preemption});
+  if (!engine) {
+    return engine.error();
+  }
+  Replay replay(trace, options, std::move(engine).value(), observers);
+  if (Status added = replay.add_nodes(); !added) {
+    return added.error();
+  }
+  return replay.run(progress);
+}
+
+}  // namespace gpusched::sim

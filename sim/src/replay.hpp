@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <queue>
+#include <tuple>
+#include <vector>
+
+#include "fragment_meter.hpp"
+#include "gpusched/sim/simulator.hpp"
+#include "replay_metrics.hpp"
+#include "wait_queue.hpp"
+
+namespace gpusched::sim {
+
+/// One replay: the world (arrivals, departures, node events) around an engine. Everything the engine learns it learns
+/// from events; everything it wants comes back as actions, which take effect at once here.
+class Replay {
+ public:
+  Replay(const Trace& trace, const SimulationOptions& options, Engine engine,
+         std::span<ReplayObserver* const> observers);
+
+  Status add_nodes();
+  SimulationResult run(const ProgressCallback& progress);
+
+ private:
+  enum class Kind : std::uint8_t { departure, health, abandon };  // order at equal times
+  struct Pending {
+    TimeNs time_ns = 0;
+    Kind kind = Kind::departure;
+    std::uint64_t sequence = 0;
+    std::uint32_t subject = 0;  // unit or node event
+    std::uint32_t run = 0;      // of the unit: a departure of an earlier run is void
+
+    friend bool operator>(const Pending& a, const Pending& b) {
+      return std::tuple(a.time_ns, a.kind, a.sequence) > std::tuple(b.time_ns, b.kind, b.sequence);
+    }
+  };
+  /// What starts together: one pod, or the pods of a gang.
+  struct Unit {
+    std::uint32_t first_pod = 0;  // into unit_pods_
+    std::uint32_t pod_count = 1;
+    TimeNs submit_ns = 0;
+    std::uint32_t run = 0;
+    std::uint32_t running_pods = 0;
+  };
+  struct HealthStep {
+    TimeNs time_ns = 0;
+    NodeId node;
+    NodeHealth health = NodeHealth::ready;
+  };
+
+  void build_units();
+  void build_health_steps();
+  std::span<const PodId> pods_of(std::uint32_t unit) const;
+  const TraceJob& job_of(PodId pod) const { return trace_.jobs[row_of_job_[job_of_pod_[pod.value]]]; }
+  const JobSpec& spec_of(PodId pod) const { return trace_.specs[job_of(pod).spec]; }
+  JobResult& result_of(PodId pod) { return result_.jobs[job_of_pod_[pod.value]]; }
+
+  void observe(Event event);
+  void schedule(TimeNs time_ns, Kind kind, std::uint32_t subject, std::uint32_t run);
+  void handle(const Pending& pending);
+  void arrive(std::uint32_t unit);
+  void depart(std::uint32_t unit);
+  void change_health(const HealthStep& step);
+  void evict(PodId pod);
+  bool try_start(std::uint32_t unit);
+  void start(std::uint32_t unit, std::span<const Decision> decisions);
+  void refuse(std::uint32_t unit, const Decision& why);
+  void drop(std::uint32_t unit, JobOutcome outcome);
+  void drain_queue();
+  void sample_arrival();
+  void finish();
+
+  const Trace& trace_;
+  const SimulationOptions& options_;
+  Engine engine_;
+  std::span<ReplayObserver* const> observers_;
+  FragmentMeter meter_;
+  ReplayMetrics metrics_;
+  WaitQueue queue_;
+  SimulationResult result_;
+
+  std::vector<std::uint32_t> row_of_job_;  // jobs as they arrive -> trace rows
+  std::vector<std::uint32_t> job_of_pod_;
+  std::vector<RequestClassId> class_of_spec_;
+  std::vector<PodId> unit_pods_;
+  std::vector<Unit> units_;
+  std::vector<std::uint32_t> unit_of_pod_;
+  std::vector<std::uint32_t> arrivals_;  // units by (submit, row)
+  std::vector<HealthStep> health_steps_;
+  std::priority_queue<Pending, std::vector<Pending>, std::greater<>> agenda_;
+  std::vector<Action> actions_;
+  std::vector<Decision> decisions_;
+  TimeNs now_ = 0;
+  std::uint64_t sequence_ = 0;
+  bool resources_freed_ = false;
+  std::int64_t arrived_gpu_milli_ = 0;
+};
+
+}  // namespace gpusched::sim
