@@ -173,8 +173,7 @@ Status set_amounts(const Amounts& amounts, GpuRequest& request) {
       request.memory_mib = mib_of_bytes(amount);
     } else if (amount > 0) {
       if (!gpu_resource.empty()) {
-        return pod_error(ErrorCode::unsupported,
-                         "the pod asks for both '" + gpu_resource + "' and '" + name + "'",
+        return pod_error(ErrorCode::unsupported, "the pod asks for both '" + gpu_resource + "' and '" + name + "'",
                          "One pod may ask for one GPU resource; split the pod");
       }
       gpu_resource = name;
@@ -239,7 +238,8 @@ Status set_annotation(const std::string& key, const std::string& value, GpuReque
     const bool is_number = error == std::errc() && end == value.data() + value.size();
     return is_number && request.max_slowdown >= 1 && request.max_slowdown < 1e6
                ? Status()
-               : pod_error(ErrorCode::invalid_argument, "annotation " + key + " is '" + value + "', not a number from 1");
+               : pod_error(ErrorCode::invalid_argument,
+                           "annotation " + key + " is '" + value + "', not a number from 1");
   }
   return pod_error(ErrorCode::invalid_argument, "unknown annotation " + key,
                    "Known: class, isolation, memory, max-slowdown, job-profile, mode under gpusched.io/");
@@ -256,7 +256,8 @@ Status set_intent(const PodSpec& pod, GpuRequest& request) {
     }
   }
   if (mode_of_resource != SharingMode::unstated && request.mode != mode_of_resource) {
-    return pod_error(ErrorCode::invalid_argument, "annotation gpusched.io/mode contradicts the resource the pod asks for");
+    return pod_error(ErrorCode::invalid_argument,
+                     "annotation gpusched.io/mode contradicts the resource the pod asks for");
   }
   return {};
 }

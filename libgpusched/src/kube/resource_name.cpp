@@ -39,8 +39,9 @@ Error unknown_name(std::string_view name) {
           .message = "'" + std::string(name.substr(0, 100)) + "' is no resource of the NVIDIA device plugin",
           .file = "",
           .line = 0,
-          .remedy = "Known forms: nvidia.com/gpu, nvidia.com/gpu.shared, nvidia.com/mig-<G>g.<M>gb, with .me, .me.all, "
-                    ".gfx or -me behind the profile, and .shared behind that"};
+          .remedy =
+              "Known forms: nvidia.com/gpu, nvidia.com/gpu.shared, nvidia.com/mig-<G>g.<M>gb, with .me, .me.all, "
+              ".gfx or -me behind the profile, and .shared behind that"};
 }
 
 bool is_compute_instance(std::string_view profile) {

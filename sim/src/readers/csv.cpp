@@ -150,8 +150,9 @@ bool CsvReader::read_plain_field() {
   }
   std::string_view field(begin, static_cast<std::size_t>(at - begin));
   if (field.size() > limits_.field_bytes) {
-    return fail(ErrorCode::invalid_argument, line_,
-                "field of " + std::to_string(field.size()) + " bytes, more than " + std::to_string(limits_.field_bytes));
+    return fail(
+        ErrorCode::invalid_argument, line_,
+        "field of " + std::to_string(field.size()) + " bytes, more than " + std::to_string(limits_.field_bytes));
   }
   if ((at == end || *at == '\n') && !field.empty() && field.back() == '\r') {
     field.remove_suffix(1);
@@ -169,7 +170,8 @@ bool CsvReader::read_quoted_field() {
   for (;; at += 2) {
     at = text_.find('"', at);
     if (at == std::string_view::npos) {
-      return fail(ErrorCode::data_loss, first_line, "quoted field does not end: the file is cut off, or a quote is missing");
+      return fail(ErrorCode::data_loss, first_line,
+                  "quoted field does not end: the file is cut off, or a quote is missing");
     }
     if (at + 1 >= text_.size() || text_[at + 1] != '"') {
       break;
@@ -178,8 +180,9 @@ bool CsvReader::read_quoted_field() {
   }
   const std::string_view content = text_.substr(begin, at - begin);
   if (content.size() > limits_.field_bytes) {
-    return fail(ErrorCode::invalid_argument, first_line,
-                "field of " + std::to_string(content.size()) + " bytes, more than " + std::to_string(limits_.field_bytes));
+    return fail(
+        ErrorCode::invalid_argument, first_line,
+        "field of " + std::to_string(content.size()) + " bytes, more than " + std::to_string(limits_.field_bytes));
   }
   line_ += static_cast<int>(std::count(content.begin(), content.end(), '\n'));
   fields_.push_back(doubled ? std::string_view(unescaped_.emplace_back(replace_doubled_quotes(content))) : content);
@@ -212,7 +215,8 @@ bool CsvReader::end_field(char stop) {
 void CsvWriter::metadata(std::string_view key, std::string_view value) {
   std::string line = "#" + std::string(key) + ": " + std::string(value);
   // A metadata line has no quoting: a line end would end it.
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   out_ += line + "\n";
 }
 

@@ -8,7 +8,8 @@
 namespace gpusched::sim {
 
 /// The whole content of a file, decompressed when it is gzip (told by its first bytes, not by its name);
-/// "-" is standard input. Errors: not_found, io, data_loss (gzip stream cut off or damaged), invalid_argument (too large).
+/// "-" is standard input. Errors: not_found, io, data_loss (gzip stream cut off or damaged), invalid_argument (too
+/// large).
 Result<std::string> read_file(const std::string& path);
 
 /// Up to `bytes` of the beginning, for telling formats apart.

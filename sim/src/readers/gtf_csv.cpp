@@ -2,6 +2,7 @@
 
 #include "gpusched/sim/readers/csv.hpp"
 #include "gpusched/sim/readers/gtf.hpp"
+
 #include "readers/gtf_tables.hpp"
 #include "readers/job_collector.hpp"
 #include "readers/utf8.hpp"

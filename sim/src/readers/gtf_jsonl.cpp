@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "gpusched/sim/readers/gtf.hpp"
+
 #include "readers/gtf_rows.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/json_line.hpp"
@@ -93,8 +94,8 @@ class JsonlReader {
 
   Status read_line(std::string_view line, bool terminated) {
     if (line.size() > max_line_bytes) {
-      return error(ErrorCode::invalid_argument, "line of " + std::to_string(line.size()) + " bytes, more than " +
-                                                    std::to_string(max_line_bytes));
+      return error(ErrorCode::invalid_argument,
+                   "line of " + std::to_string(line.size()) + " bytes, more than " + std::to_string(max_line_bytes));
     }
     if (!parsed_.parse(line)) {
       return terminated ? error(ErrorCode::invalid_argument, parsed_.problem())

@@ -13,32 +13,26 @@
 namespace gpusched::sim {
 
 /// Words of GTF for our enumerations; the empty word is the default. One array serves reader and writer.
-inline constexpr std::array<std::pair<std::string_view, SharingMode>, 5> mode_names = {{{"", SharingMode::unstated},
-                                                                                         {"whole", SharingMode::whole},
-                                                                                         {"mig", SharingMode::mig},
-                                                                                         {"time_slice",
-                                                                                          SharingMode::time_slice},
-                                                                                         {"mps", SharingMode::mps}}};
-inline constexpr std::array<std::pair<std::string_view, JobClass>, 5> class_names = {{{"", JobClass::unknown},
-                                                                                       {"always_on",
-                                                                                        JobClass::always_on},
-                                                                                       {"burst", JobClass::burst},
-                                                                                       {"batch", JobClass::batch},
-                                                                                       {"dev", JobClass::dev}}};
-inline constexpr std::array<std::pair<std::string_view, Isolation>, 4> isolation_names = {{{"", Isolation::none},
-                                                                                            {"none", Isolation::none},
-                                                                                            {"memory",
-                                                                                             Isolation::memory},
-                                                                                            {"fault",
-                                                                                             Isolation::fault}}};
-inline constexpr std::array<std::pair<std::string_view, NodeSharing>, 5> sharing_names = {{{"", NodeSharing::any},
-                                                                                            {"exclusive",
-                                                                                             NodeSharing::exclusive},
-                                                                                            {"time_slice",
-                                                                                             NodeSharing::time_slice},
-                                                                                            {"mps", NodeSharing::mps},
-                                                                                            {"mig",
-                                                                                             NodeSharing::mig}}};
+inline constexpr std::array<std::pair<std::string_view, SharingMode>, 5> mode_names = {
+    {{"", SharingMode::unstated},
+     {"whole", SharingMode::whole},
+     {"mig", SharingMode::mig},
+     {"time_slice", SharingMode::time_slice},
+     {"mps", SharingMode::mps}}};
+inline constexpr std::array<std::pair<std::string_view, JobClass>, 5> class_names = {
+    {{"", JobClass::unknown},
+     {"always_on", JobClass::always_on},
+     {"burst", JobClass::burst},
+     {"batch", JobClass::batch},
+     {"dev", JobClass::dev}}};
+inline constexpr std::array<std::pair<std::string_view, Isolation>, 4> isolation_names = {
+    {{"", Isolation::none}, {"none", Isolation::none}, {"memory", Isolation::memory}, {"fault", Isolation::fault}}};
+inline constexpr std::array<std::pair<std::string_view, NodeSharing>, 5> sharing_names = {
+    {{"", NodeSharing::any},
+     {"exclusive", NodeSharing::exclusive},
+     {"time_slice", NodeSharing::time_slice},
+     {"mps", NodeSharing::mps},
+     {"mig", NodeSharing::mig}}};
 inline constexpr std::array<std::string_view, 4> kind_names = {"pod", "batch", "service", "session"};
 
 template <typename Names, typename Value>

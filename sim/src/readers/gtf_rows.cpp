@@ -81,8 +81,8 @@ Texts texts_of(const TraceNode& node, const Trace& trace) {
   put_unless(texts, "replicas", node.replicas, 0);
   std::vector<std::pair<std::string, std::string>> labels;
   for (const auto& label : node.labels) {
-    const bool has_column = label.first == "zone" || label.first == "rack" || label.first == "link_domain" ||
-                            label.first == "pool";
+    const bool has_column =
+        label.first == "zone" || label.first == "rack" || label.first == "link_domain" || label.first == "pool";
     if (has_column && !label.second.empty()) {
       put(texts, find_column(node_columns(), label.first)->name, label.second);
     } else {
@@ -153,8 +153,11 @@ TextTable small_table(std::string_view name, std::string_view row_type, std::spa
     texts->push_back(texts_of(row, trace));
     mark_used(texts->back(), used);
   }
-  TextTable table{
-      .name = name, .row_type = row_type, .columns = used_columns(known, extra, used), .rows = rows.size(), .format = {}};
+  TextTable table{.name = name,
+                  .row_type = row_type,
+                  .columns = used_columns(known, extra, used),
+                  .rows = rows.size(),
+                  .format = {}};
   table.format = [texts, columns = table.columns](std::size_t row, std::vector<std::string_view>& values) {
     values.clear();
     for (const TableColumn& column : columns) {
@@ -172,11 +175,11 @@ class JobFormatter {
       : trace_(trace) {
     for (const TableColumn& column : columns) {
       const auto extra = std::find(trace.job_extra_columns.begin(), trace.job_extra_columns.end(), column.name);
-      extra_of_column_.push_back(extra == trace.job_extra_columns.end()
-                                     ? -1
-                                     : static_cast<int>(extra - trace.job_extra_columns.begin()));
+      extra_of_column_.push_back(
+          extra == trace.job_extra_columns.end() ? -1 : static_cast<int>(extra - trace.job_extra_columns.begin()));
       const auto row_column = std::find(row_columns.begin(), row_columns.end(), column.name);
-      row_of_column_.push_back(row_column == row_columns.end() ? -1 : static_cast<int>(row_column - row_columns.begin()));
+      row_of_column_.push_back(row_column == row_columns.end() ? -1
+                                                               : static_cast<int>(row_column - row_columns.begin()));
     }
     for (const Texts& texts : specs) {
       for (const TableColumn& column : columns) {
@@ -206,7 +209,8 @@ class JobFormatter {
     }
   }
 
-  static constexpr std::array<std::string_view, 5> row_columns = {"id", "submit_s", "duration_s", "max_wait_s", "gang_id"};
+  static constexpr std::array<std::string_view, 5> row_columns = {"id", "submit_s", "duration_s", "max_wait_s",
+                                                                  "gang_id"};
 
  private:
   const Trace& trace_;

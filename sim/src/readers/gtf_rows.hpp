@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpusched/sim/trace.hpp"
+
 #include "readers/table_columns.hpp"
 
 namespace gpusched::sim {

@@ -11,6 +11,7 @@
 
 #include "gpusched/base/result.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
+
 #include "readers/id_index.hpp"
 #include "readers/table_columns.hpp"
 
@@ -39,8 +40,8 @@ std::unique_ptr<GtfTable> make_event_table(ReadOutcome& outcome, std::string fil
 
 /// Tables that GTF has but nothing reads yet, by name without .csv, with the column that tells them apart.
 struct UnreadTable {
-  std::string_view name;       ///< "services"
-  std::string_view row_type;   ///< in JSON lines: "service"
+  std::string_view name;      ///< "services"
+  std::string_view row_type;  ///< in JSON lines: "service"
   std::string_view telling_column;
 };
 std::span<const UnreadTable> unread_tables();

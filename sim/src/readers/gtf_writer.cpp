@@ -4,6 +4,7 @@
 
 #include "gpusched/sim/readers/csv.hpp"
 #include "gpusched/sim/readers/gtf.hpp"
+
 #include "readers/gtf_rows.hpp"
 
 namespace gpusched::sim {

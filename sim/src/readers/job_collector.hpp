@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpusched/sim/trace.hpp"
+
 #include "readers/id_index.hpp"
 
 namespace gpusched::sim {

@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "gpusched/model/gpu_catalog.hpp"
+
 #include "readers/gtf_names.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/job_collector.hpp"
@@ -206,9 +207,9 @@ class JobTable : public GtfTable {
   }
 
   bool reject_word(std::string_view column, std::string_view known) {
-    return checker_.reject("unknown_" + std::string(column),
-                           std::string(column) + " is '" + std::string(values_[index_of(column)]) + "', not " +
-                               std::string(known));
+    return checker_.reject(
+        "unknown_" + std::string(column),
+        std::string(column) + " is '" + std::string(values_[index_of(column)]) + "', not " + std::string(known));
   }
 
   bool parse_constraints(GpuRequest& request) {
@@ -220,8 +221,7 @@ class JobTable : public GtfTable {
     request.node_labels = std::move(*labels);
     request.gpu_models = parse_set(values_[at().gpu_models]);
     const auto known = [](const std::string& name) { return find_gpu_model(name).ok(); };
-    if (!request.gpu_models.empty() &&
-        std::none_of(request.gpu_models.begin(), request.gpu_models.end(), known)) {
+    if (!request.gpu_models.empty() && std::none_of(request.gpu_models.begin(), request.gpu_models.end(), known)) {
       return checker_.reject("unknown_gpu_model", find_gpu_model(request.gpu_models.front()).error().message);
     }
     return true;

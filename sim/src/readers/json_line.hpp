@@ -6,8 +6,8 @@
 
 namespace gpusched::sim {
 
-/// One JSON object without nesting, as texts: numbers as they are written (never through a double), booleans as 0 and 1,
-/// null as nothing. An object of scalars becomes `k=v|k=v`, an array of scalars `a|b`: GTF's maps and sets.
+/// One JSON object without nesting, as texts: numbers as they are written (never through a double), booleans as 0 and
+/// 1, null as nothing. An object of scalars becomes `k=v|k=v`, an array of scalars `a|b`: GTF's maps and sets.
 class JsonLine {
  public:
   struct Entry {

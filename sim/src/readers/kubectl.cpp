@@ -47,7 +47,11 @@ class ClusterReader {
     std::optional<ObjectProblem> problem;
     TraceNode node = node_of(object, problem);
     if (problem && problem->is_fatal) {
-      return Error{.code = ErrorCode::not_found, .message = problem->message, .file = file_, .line = 0, .remedy = problem->remedy};
+      return Error{.code = ErrorCode::not_found,
+                   .message = problem->message,
+                   .file = file_,
+                   .line = 0,
+                   .remedy = problem->remedy};
     }
     if (problem) {
       checker_.reject(problem->reason, problem->message);
@@ -61,8 +65,12 @@ class ClusterReader {
       trace_.events.push_back(
           {.time_ns = 0, .target = "node", .target_id = node.id, .event = "down", .cause = "not_ready", .extra = {}});
     } else if (is_unschedulable(object)) {
-      trace_.events.push_back(
-          {.time_ns = 0, .target = "node", .target_id = node.id, .event = "drain", .cause = "unschedulable", .extra = {}});
+      trace_.events.push_back({.time_ns = 0,
+                               .target = "node",
+                               .target_id = node.id,
+                               .event = "drain",
+                               .cause = "unschedulable",
+                               .extra = {}});
     }
     trace_.nodes.push_back(std::move(node));
     checker_.keep_row();
@@ -74,7 +82,8 @@ class ClusterReader {
                              std::string(text_at(object, {"metadata", "name"}));
     const std::string_view phase = text_at(object, {"status", "phase"});
     if (phase == "Succeeded" || phase == "Failed") {
-      return checker_.reject(phase == "Succeeded" ? "finished_succeeded" : "finished_failed", "pod '" + name + "' is finished");
+      return checker_.reject(phase == "Succeeded" ? "finished_succeeded" : "finished_failed",
+                             "pod '" + name + "' is finished");
     }
     JobSpec spec;
     const Result<GpuRequest> request = make_gpu_request(pod_spec_of(object));
@@ -110,8 +119,8 @@ class ClusterReader {
     const std::string_view text = text_at(object, {"metadata", "creationTimestamp"});
     const std::optional<std::int64_t> time = parse_rfc3339(text);
     if (!time) {
-      return checker_.reject("creation_malformed", "pod '" + name + "' has the creationTimestamp '" +
-                                                       std::string(text.substr(0, 60)) + "'");
+      return checker_.reject("creation_malformed",
+                             "pod '" + name + "' has the creationTimestamp '" + std::string(text.substr(0, 60)) + "'");
     }
     if (first_creation_s_ < 0 || *time < first_creation_s_) {
       first_creation_s_ = *time;
@@ -153,7 +162,11 @@ class ClusterReader {
 
 Status read_kubectl(std::string_view text, const std::string& file, ReadOutcome& outcome) {
   if (!outcome.trace.jobs.empty() || !outcome.trace.nodes.empty()) {
-    return Error{.code = ErrorCode::invalid_argument, .message = "a cluster is read alone", .file = file, .line = 0, .remedy = ""};
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "a cluster is read alone",
+                 .file = file,
+                 .line = 0,
+                 .remedy = ""};
   }
   bool too_deep = false;
   const auto limit_depth = [&too_deep](int depth, Json::parse_event_t, Json&) {

@@ -6,6 +6,7 @@
 #include "gpusched/kube/quantity.hpp"
 #include "gpusched/kube/resource_name.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
+
 #include "readers/row_checker.hpp"
 
 namespace gpusched::sim {
@@ -137,7 +138,9 @@ bool set_gpus(TraceNode& node, const OfferedGpus& offered, std::optional<ObjectP
   }
   const Product product = product_of(label);
   if (product.mig_profile == node_label::product_mig_invalid) {
-    problem = {.reason = "mig_invalid", .message = "node '" + node.id + "' has the product " + std::string(label), .remedy = {}};
+    problem = {.reason = "mig_invalid",
+               .message = "node '" + node.id + "' has the product " + std::string(label),
+               .remedy = {}};
     return false;
   }
   const Result<GpuModelId> model = find_gpu_model(product.model);
@@ -149,7 +152,8 @@ bool set_gpus(TraceNode& node, const OfferedGpus& offered, std::optional<ObjectP
     return false;
   }
   node.gpu_model = product.model;
-  const std::int64_t replicas = std::max<std::int64_t>(1, whole_number(find_text(node.labels, node_label::gpu_replicas)));
+  const std::int64_t replicas =
+      std::max<std::int64_t>(1, whole_number(find_text(node.labels, node_label::gpu_replicas)));
   std::optional<std::int64_t> gpus = (offered.devices + offered.shared_devices) / replicas;
   if (!product.mig_profile.empty()) {
     gpus = gpus_below(*gpus, model.value(), product.mig_profile);
@@ -237,7 +241,9 @@ TraceNode node_of(const Json& object, std::optional<ObjectProblem>& problem) {
   if (!cpu.ok() || !memory.ok() || cpu.value() > max_cpu_milli || memory.value() > max_memory_mib) {
     problem = {.reason = "quantity_malformed",
                .message = "node '" + node.id + "': cpu or memory: " +
-                          (!cpu.ok() ? cpu.error().message : !memory.ok() ? memory.error().message : "too large"),
+                          (!cpu.ok()      ? cpu.error().message
+                           : !memory.ok() ? memory.error().message
+                                          : "too large"),
                .remedy = {}};
     return node;
   }
@@ -277,8 +283,9 @@ PodSpec pod_spec_of(const Json& object) {
   pod.labels = texts_at(object, {"metadata", "labels"});
   const Json* const priority = find_path(object, {"spec", "priority"});
   if (priority != nullptr && priority->is_number_integer()) {
-    pod.priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(
-        priority->get<std::int64_t>(), std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+    pod.priority = static_cast<std::int32_t>(std::clamp<std::int64_t>(priority->get<std::int64_t>(),
+                                                                      std::numeric_limits<std::int32_t>::min(),
+                                                                      std::numeric_limits<std::int32_t>::max()));
   }
   return pod;
 }

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "gpusched/model/gpu_catalog.hpp"
+
 #include "readers/gtf_names.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/row_checker.hpp"
@@ -90,9 +91,10 @@ class NodeTable : public GtfTable {
         return false;
       }
     }
-    if (!integer("num_gpu", max_num_gpu, node.num_gpu) || !integer("gpu_memory_mib", max_memory_mib, node.gpu_memory_mib) ||
-        !integer("cpu_milli", max_cpu_milli, node.cpu_milli) || !integer("memory_mib", max_memory_mib, node.memory_mib) ||
-        !integer("replicas", max_replicas, node.replicas)) {
+    if (!integer("num_gpu", max_num_gpu, node.num_gpu) ||
+        !integer("gpu_memory_mib", max_memory_mib, node.gpu_memory_mib) ||
+        !integer("cpu_milli", max_cpu_milli, node.cpu_milli) ||
+        !integer("memory_mib", max_memory_mib, node.memory_mib) || !integer("replicas", max_replicas, node.replicas)) {
       return false;
     }
     return node.num_gpu == 0 || checker_.required("gpu_model", node.gpu_model);
@@ -102,8 +104,8 @@ class NodeTable : public GtfTable {
     if (find_value(sharing_names, value("sharing"), node.sharing)) {
       return true;
     }
-    return checker_.reject("unknown_sharing", "sharing is '" + std::string(value("sharing")) +
-                                                  "', not exclusive, time_slice, mps or mig");
+    return checker_.reject("unknown_sharing",
+                           "sharing is '" + std::string(value("sharing")) + "', not exclusive, time_slice, mps or mig");
   }
 
   bool read_labels(TraceNode& node) {

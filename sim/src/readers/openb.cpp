@@ -7,6 +7,7 @@
 
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/readers/csv.hpp"
+
 #include "readers/gtf_tables.hpp"
 #include "readers/job_collector.hpp"
 #include "readers/row_checker.hpp"
@@ -17,8 +18,8 @@ namespace gpusched::sim {
 namespace {
 
 constexpr std::array<std::string_view, 5> node_header = {"sn", "cpu_milli", "memory_mib", "gpu", "model"};
-constexpr std::array<std::string_view, 11> pod_header = {"name",          "cpu_milli",     "memory_mib",     "num_gpu",
-                                                         "gpu_milli",     "gpu_spec",      "qos",            "pod_phase",
+constexpr std::array<std::string_view, 11> pod_header = {"name",          "cpu_milli",     "memory_mib",    "num_gpu",
+                                                         "gpu_milli",     "gpu_spec",      "qos",           "pod_phase",
                                                          "creation_time", "deletion_time", "scheduled_time"};
 constexpr std::size_t untimed_columns = 5;
 enum PodColumn : std::size_t {
@@ -40,9 +41,9 @@ bool equal_names(std::span<const std::string> columns, std::span<const std::stri
 }
 
 /// x_row restores the order of rows; the others what the list says in its own words.
-constexpr std::array<std::string_view, 8> pod_extra_columns = {"x_row",           "x_gpu_spec",      "x_qos",
-                                                               "x_pod_phase",     "x_creation_time", "x_deletion_time",
-                                                               "x_scheduled_time", "censored"};
+constexpr std::array<std::string_view, 8> pod_extra_columns = {
+    "x_row",           "x_gpu_spec",       "x_qos",   "x_pod_phase", "x_creation_time",
+    "x_deletion_time", "x_scheduled_time", "censored"};
 
 /// Kubernetes' word for a QoS class of the trace, which mixes two vocabularies.
 std::string_view kubernetes_qos(std::string_view word) {
@@ -61,8 +62,9 @@ Error header_error(const CsvReader& csv) {
           .message = "the header '" + columns.substr(0, 200) + "' is of no openb list",
           .file = csv.file(),
           .line = csv.header_line(),
-          .remedy = "Node lists have sn,cpu_milli,memory_mib,gpu,model; pod lists name,cpu_milli,memory_mib,num_gpu,"
-                    "gpu_milli, and perhaps gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time"};
+          .remedy =
+              "Node lists have sn,cpu_milli,memory_mib,gpu,model; pod lists name,cpu_milli,memory_mib,num_gpu,"
+              "gpu_milli, and perhaps gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time"};
 }
 
 class OpenbReader {
@@ -100,8 +102,9 @@ class OpenbReader {
           return status;
         }
       } else if (csv_.fields().size() < csv_.columns().size() && csv_.at_unterminated_line()) {
-        return checker_.error(ErrorCode::data_loss, "the last line is cut off: " + std::to_string(csv_.fields().size()) +
-                                                        " fields of " + std::to_string(csv_.columns().size()));
+        return checker_.error(ErrorCode::data_loss,
+                              "the last line is cut off: " + std::to_string(csv_.fields().size()) + " fields of " +
+                                  std::to_string(csv_.columns().size()));
       } else {
         checker_.reject("field_count", std::to_string(csv_.fields().size()) + " fields, but the header has " +
                                            std::to_string(csv_.columns().size()) + " columns");
@@ -147,7 +150,8 @@ class OpenbReader {
     if (!checker_.integer("cpu_milli", row[cpu_milli], 0, max_cpu_milli, request.cpu_milli) ||
         !checker_.integer("memory_mib", row[memory_mib], 0, max_memory_mib, request.memory_mib) ||
         !checker_.integer("num_gpu", row[num_gpu], 0, max_num_gpu, request.num_gpu) ||
-        !checker_.integer("gpu_milli", row[gpu_milli], request.num_gpu > 0 ? 1 : 0, milli_per_unit, request.gpu_milli)) {
+        !checker_.integer("gpu_milli", row[gpu_milli], request.num_gpu > 0 ? 1 : 0, milli_per_unit,
+                          request.gpu_milli)) {
       return false;
     }
     if (request.num_gpu == 0 && request.gpu_milli > 0) {
@@ -200,9 +204,14 @@ class OpenbReader {
     if (timed_) {
       spec.qos = kubernetes_qos(row[qos]);
       const std::string number = std::to_string(trace_.jobs.size());
-      const std::array<std::string_view, 8> extra = {number,             row[gpu_spec],      row[qos],
-                                                     row[pod_phase],     row[creation_time], row[deletion_time],
-                                                     row[scheduled_time], std::string_view()};
+      const std::array<std::string_view, 8> extra = {number,
+                                                     row[gpu_spec],
+                                                     row[qos],
+                                                     row[pod_phase],
+                                                     row[creation_time],
+                                                     row[deletion_time],
+                                                     row[scheduled_time],
+                                                     std::string_view()};
       job.extra = jobs_.add_extra(extra);
     } else {
       job.submit_ns = static_cast<TimeNs>(trace_.jobs.size()) * ns_per_s;
@@ -312,7 +321,11 @@ Status read_openb(std::string_view text, const std::string& file, ReadOutcome& o
   }
   if (equal_names(csv.columns(), pods) || equal_names(csv.columns(), pods.first(untimed_columns))) {
     if (!outcome.trace.jobs.empty()) {
-      return Error{.code = ErrorCode::invalid_argument, .message = "is a second pod list", .file = file, .line = 0, .remedy = ""};
+      return Error{.code = ErrorCode::invalid_argument,
+                   .message = "is a second pod list",
+                   .file = file,
+                   .line = 0,
+                   .remedy = ""};
     }
     return reader.read_pods();
   }
@@ -344,8 +357,8 @@ Result<std::string> write_openb_pods(const Trace& trace) {
     const JobSpec& spec = trace.specs[job->spec];
     if (!spec.request.mig_profile.empty() || spec.replicas != 1) {
       return Error{.code = ErrorCode::unsupported,
-                   .message = "job '" + job->id + "' has " + (spec.replicas != 1 ? "several replicas" : "a MIG profile") +
-                              ", which openb cannot say",
+                   .message = "job '" + job->id + "' has " +
+                              (spec.replicas != 1 ? "several replicas" : "a MIG profile") + ", which openb cannot say",
                    .file = "",
                    .line = 0,
                    .remedy = "Write GTF instead"};
@@ -355,17 +368,18 @@ Result<std::string> write_openb_pods(const Trace& trace) {
     const std::string_view written_spec = extra["x_gpu_spec"];
     const bool same_spec = parse_set(written_spec) == spec.request.gpu_models;
     const std::string end = job->duration_ns < 0 ? "" : seconds_down(job->submit_ns + job->duration_ns);
-    const std::array<std::string, 11> row = {job->id,
-                                             std::to_string(spec.request.cpu_milli),
-                                             std::to_string(spec.request.memory_mib),
-                                             std::to_string(spec.request.num_gpu),
-                                             std::to_string(spec.request.gpu_milli),
-                                             same_spec ? std::string(written_spec) : format_set(spec.request.gpu_models),
-                                             or_else(extra["x_qos"], spec.qos),
-                                             or_else(extra["x_pod_phase"], "Succeeded"),
-                                             or_else(extra["x_creation_time"], seconds_down(job->submit_ns)),
-                                             or_else(extra["x_deletion_time"], end),
-                                             std::string(extra["x_scheduled_time"])};
+    const std::array<std::string, 11> row = {
+        job->id,
+        std::to_string(spec.request.cpu_milli),
+        std::to_string(spec.request.memory_mib),
+        std::to_string(spec.request.num_gpu),
+        std::to_string(spec.request.gpu_milli),
+        same_spec ? std::string(written_spec) : format_set(spec.request.gpu_models),
+        or_else(extra["x_qos"], spec.qos),
+        or_else(extra["x_pod_phase"], "Succeeded"),
+        or_else(extra["x_creation_time"], seconds_down(job->submit_ns)),
+        or_else(extra["x_deletion_time"], end),
+        std::string(extra["x_scheduled_time"])};
     for (std::size_t i = 0; i < width; ++i) {
       csv.field(row[i]);
     }

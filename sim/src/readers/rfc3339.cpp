@@ -54,8 +54,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   int hour = 0;
   int minute = 0;
   int second = 0;
-  if (!take(text, 4, '-', year) || !take(text, 2, '-', month) || !take(text, 2, 'T', day) || !take(text, 2, ':', hour) ||
-      !take(text, 2, ':', minute) || !take(text, 2, '\0', second)) {
+  if (!take(text, 4, '-', year) || !take(text, 2, '-', month) || !take(text, 2, 'T', day) ||
+      !take(text, 2, ':', hour) || !take(text, 2, ':', minute) || !take(text, 2, '\0', second)) {
     return std::nullopt;
   }
   if (text.substr(0, 1) == ".") {

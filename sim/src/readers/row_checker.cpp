@@ -1,6 +1,5 @@
 #include "readers/row_checker.hpp"
 
-
 namespace gpusched::sim {
 
 namespace {
@@ -42,7 +41,8 @@ bool RowChecker::reject_number(std::string_view column, NumberProblem problem, s
     case NumberProblem::negative:
       return reject(name + "_negative", name + " is " + quoted(text) + ", negative");
     case NumberProblem::too_precise:
-      return reject(name + "_too_precise", name + " is " + quoted(text) + ", with more than nine digits after the point");
+      return reject(name + "_too_precise",
+                    name + " is " + quoted(text) + ", with more than nine digits after the point");
     case NumberProblem::out_of_range:
     case NumberProblem::none:
       break;

@@ -7,6 +7,7 @@
 #include "gpusched/base/result.hpp"
 #include "gpusched/base/units.hpp"
 #include "gpusched/sim/trace.hpp"
+
 #include "readers/number_text.hpp"
 
 namespace gpusched::sim {

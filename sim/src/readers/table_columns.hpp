@@ -23,8 +23,8 @@ struct TableColumn {
   ColumnUse use = ColumnUse::interpreted;
 };
 
-/// Sorts the columns of one file into interpreted ones, by their index in the table, and extra ones: carried columns and
-/// x_*. Columns may be added while reading, as JSON lines discover them.
+/// Sorts the columns of one file into interpreted ones, by their index in the table, and extra ones: carried columns
+/// and x_*. Columns may be added while reading, as JSON lines discover them.
 class ColumnMap {
  public:
   /// `extra_columns` receives the names of extra columns and must outlive the map.

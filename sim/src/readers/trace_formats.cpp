@@ -7,6 +7,7 @@
 #include "gpusched/sim/readers/gtf.hpp"
 #include "gpusched/sim/readers/kubectl.hpp"
 #include "gpusched/sim/readers/openb.hpp"
+
 #include "readers/file_text.hpp"
 #include "readers/gtf_tables.hpp"
 
@@ -153,7 +154,11 @@ Status write_gtf(const Trace& trace, const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (!is_directory(path)) {
-    return Error{.code = ErrorCode::io, .message = "is no directory and cannot become one", .file = path, .line = 0, .remedy = ""};
+    return Error{.code = ErrorCode::io,
+                 .message = "is no directory and cannot become one",
+                 .file = path,
+                 .line = 0,
+                 .remedy = ""};
   }
   const GtfCsvText text = write_gtf_csv(trace);
   const std::array<std::pair<std::string_view, const std::string*>, 3> tables = {
@@ -338,7 +343,11 @@ Result<ReadOutcome> read_nodes(std::string_view spec) {
   }
   Trace& trace = outcome.value().trace;
   if (trace.nodes.empty()) {
-    return Error{.code = ErrorCode::invalid_argument, .message = "holds no nodes", .file = std::string(spec), .line = 0, .remedy = ""};
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "holds no nodes",
+                 .file = std::string(spec),
+                 .line = 0,
+                 .remedy = ""};
   }
   trace.jobs.clear();
   trace.specs.clear();
@@ -355,7 +364,11 @@ Result<ReadOutcome> read_jobs(std::string_view spec) {
   }
   Trace& trace = outcome.value().trace;
   if (trace.jobs.empty()) {
-    return Error{.code = ErrorCode::invalid_argument, .message = "holds no jobs", .file = std::string(spec), .line = 0, .remedy = ""};
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "holds no jobs",
+                 .file = std::string(spec),
+                 .line = 0,
+                 .remedy = ""};
   }
   trace.nodes.clear();
   trace.node_extra_columns.clear();

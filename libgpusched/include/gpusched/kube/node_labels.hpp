@@ -9,7 +9,8 @@ inline constexpr std::string_view gpu_product = "nvidia.com/gpu.product";
 inline constexpr std::string_view gpu_count = "nvidia.com/gpu.count";
 inline constexpr std::string_view gpu_memory = "nvidia.com/gpu.memory";  ///< MiB of one device
 inline constexpr std::string_view gpu_replicas = "nvidia.com/gpu.replicas";
-inline constexpr std::string_view gpu_sharing_strategy = "nvidia.com/gpu.sharing-strategy";  ///< none, time-slicing, mps
+inline constexpr std::string_view gpu_sharing_strategy =
+    "nvidia.com/gpu.sharing-strategy";  ///< none, time-slicing, mps
 inline constexpr std::string_view gpu_family = "nvidia.com/gpu.family";
 inline constexpr std::string_view mig_capable = "nvidia.com/mig.capable";
 inline constexpr std::string_view mig_strategy = "nvidia.com/mig.strategy";  ///< none, single, mixed

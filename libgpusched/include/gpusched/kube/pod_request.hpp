@@ -29,12 +29,13 @@ struct PodSpec {
   std::int32_t priority = 0;
 };
 
-/// What the scheduler must find for the pod: per resource the larger of all containers and sidecars together, and of each
-/// init container with the sidecars started before it; plus overhead. A limit without a request counts as a request.
+/// What the scheduler must find for the pod: per resource the larger of all containers and sidecars together, and of
+/// each init container with the sidecars started before it; plus overhead. A limit without a request counts as a
+/// request.
 ///
-/// A shared resource (`nvidia.com/gpu.shared`) becomes a time-sliced share of the smallest size: who holds how much of the
-/// device is not stated, and the node's replicas bound the tenants.
-/// Annotations read: gpusched.io/{class, isolation, memory, max-slowdown, job-profile, mode}.
+/// A shared resource (`nvidia.com/gpu.shared`) becomes a time-sliced share of the smallest size: who holds how much of
+/// the device is not stated, and the node's replicas bound the tenants. Annotations read: gpusched.io/{class,
+/// isolation, memory, max-slowdown, job-profile, mode}.
 ///
 /// invalid_argument: a quantity, a name under nvidia.com/, a request that differs from the limit of a GPU resource, an
 /// unknown annotation under gpusched.io/. unsupported: several different GPU resources in one pod, time-sliced MIG

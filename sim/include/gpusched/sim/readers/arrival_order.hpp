@@ -17,8 +17,8 @@ struct ArrivalOrder {
 };
 
 /// Text of two lines, `arrivals I J K ...` and `node_rank R S T ...`; lines that begin with # are remarks.
-/// invalid_argument: a word that is no number, an unknown or repeated line, an index not below `pods`, ranks that are not a
-/// permutation of 0..nodes-1. data_loss: no arrivals.
+/// invalid_argument: a word that is no number, an unknown or repeated line, an index not below `pods`, ranks that are
+/// not a permutation of 0..nodes-1. data_loss: no arrivals.
 Result<ArrivalOrder> parse_order(std::string_view text, const std::string& file, std::size_t pods, std::size_t nodes);
 
 /// The same from a file, plain or gzip.

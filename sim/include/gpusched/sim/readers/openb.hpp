@@ -19,8 +19,9 @@ bool is_openb_header(std::string_view text);
 /// The node list of a trace: `sn,cpu_milli,memory_mib,gpu,model`.
 std::string write_openb_nodes(const Trace& trace);
 
-/// The pod list of a trace. With times: eleven columns; without (metadata `arrival: order`): five. A trace that does not
-/// come from openb gets times in whole seconds; unsupported for what openb cannot say (MIG profiles, several replicas).
+/// The pod list of a trace. With times: eleven columns; without (metadata `arrival: order`): five. A trace that does
+/// not come from openb gets times in whole seconds; unsupported for what openb cannot say (MIG profiles, several
+/// replicas).
 Result<std::string> write_openb_pods(const Trace& trace);
 
 }  // namespace gpusched::sim

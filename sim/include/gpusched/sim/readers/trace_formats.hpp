@@ -31,8 +31,9 @@ std::span<const TraceFormat> trace_formats();
 
 /// Reads `FORMAT:PATH`, or `PATH` with the format recognised. PATH `-` is standard input where one stream is enough;
 /// gzip-compressed files are read like plain ones.
-/// Errors: not_found (file), invalid_argument (format unknown or not recognised, with the known ones; unknown or missing
-/// column), data_loss (cut-off file), unsupported (GTF version). A row that is rejected is no error: see ReadReport.
+/// Errors: not_found (file), invalid_argument (format unknown or not recognised, with the known ones; unknown or
+/// missing column), data_loss (cut-off file), unsupported (GTF version). A row that is rejected is no error: see
+/// ReadReport.
 Result<ReadOutcome> read_trace(std::string_view spec);
 
 /// The same, for a cluster alone: nodes and events. A trace without nodes is an error.
