@@ -122,11 +122,15 @@ std::vector<TableColumn> used_columns(std::span<const TableColumn> known, const 
       columns.push_back(column);
     }
   }
+  // By name: JSON lines discover columns row by row, and that order must not show in what is written.
+  const auto own_begin = static_cast<std::ptrdiff_t>(columns.size());
   for (const std::string& name : extra) {
     if (find_column(known, name) == nullptr) {
       columns.push_back({.name = name});
     }
   }
+  std::sort(columns.begin() + own_begin, columns.end(),
+            [](const TableColumn& a, const TableColumn& b) { return a.name < b.name; });
   return columns;
 }
 
