@@ -20,6 +20,7 @@ void NodeIndex::sync(ClusterState& state) {
 void NodeIndex::rebuild(ClusterState& state) {
   state.take_changed_nodes();
   const std::span<const NodeId> order = state.node_order();
+  order_.assign(order.begin(), order.end());
   classes_.clear();
   slot_of_class_.clear();
   slots_.clear();

@@ -40,17 +40,14 @@ struct Engine::Caches {
     return mig_rankings[key.value];
   }
 
-  /// Asks the policy for its MIG preferences on every model in the index, once per epoch.
+  /// Asks the policy for its MIG preferences on every model in the index, once each.
   void refresh_mig_preferences(PlacementPolicy& policy, const ScoringContext& context, const GpuIndex& index) {
-    const std::uint64_t epoch = policy.traits().mig_depends_on_epoch ? policy.epoch(context) : 0;
-    if (epoch != mig_epoch) {
-      mig_preferences.clear();
-      mig_epoch = epoch;
-    }
     mig_preferences.resize(gpu_catalog().size());
     for (const GpuIndex::Bucket& bucket : index.buckets()) {
       if (!mig_preferences[bucket.model] && gpu_model(GpuModelId{bucket.model}).has_lattice()) {
-        mig_preferences[bucket.model].emplace(policy.mig_preference(context, GpuModelId{bucket.model}));
+        const GpuModelId model{bucket.model};
+        const MigRule& rule = policy.traits().mig_rule;
+        mig_preferences[bucket.model].emplace(rule ? rule(context, model) : best_fit_mig(MigLattice::of(model)));
       }
     }
   }
@@ -61,7 +58,6 @@ struct Engine::Caches {
   std::deque<NodeRanking> node_rankings;  // by key; references stay valid
   std::deque<MigRanking> mig_rankings;
   std::vector<std::optional<MigPreference>> mig_preferences;  // by GpuModelId
-  std::uint64_t mig_epoch = 0;
 };
 
 /// Turns the choice of a node class into devices of a node: a share goes to the lowest device in the state chosen,

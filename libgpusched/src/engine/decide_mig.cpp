@@ -131,10 +131,10 @@ GpuAssignment instance_on(std::uint16_t device, std::int16_t start, const Resolv
 Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
   const GpuIndex& index = state_.gpu_index();
   const GpuRequest& wanted = state_.request(request);
-  const ScoringContext context{state_, options_.target};
+  const ScoringContext context{state_, options_.target, caches_->node_index};
   caches_->refresh_mig_preferences(*policy_, context, index);
   MigRanking& ranking = caches_->mig_ranking(request);
-  ranking.update(state_, index, caches_->mig_epoch, caches_->filter, request, caches_->mig_preferences);
+  ranking.update(state_, index, caches_->filter, request, caches_->mig_preferences);
   std::vector<char> in_scope;
   if (scope) {
     in_scope.assign(state_.nodes().size(), 0);

@@ -41,6 +41,16 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
+Status Engine::observe(const Event& event) {
+  const std::int64_t arrivals_before = state_.arrival_count();
+  Status applied = state_.apply(event);
+  if (state_.arrival_count() != arrivals_before && policy_->traits().follows_arrivals) {
+    caches_->node_index.sync(state_);
+    policy_->on_arrival({state_, options_.target, caches_->node_index}, std::get<PodSubmitted>(event.what).request);
+  }
+  return applied;
+}
+
 Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<const NodeId>> scope) {
   const GpuRequest& wanted = state_.request(request);
   Decision decision = wanted.mig_profile.empty() ? decide_on_nodes(request, scope) : decide_mig(request, scope);
@@ -60,11 +70,11 @@ Decision Engine::decide_on_nodes(RequestClassId request, std::optional<std::span
   const RequestClassId key = caches_->ranking_key(state_, request, ranking_key);
   const GpuRequest& wanted = state_.request(request);
   NodeRanking& ranking = caches_->node_ranking(key);
-  ranking.update(*policy_, {state_, options_.target}, caches_->filter, key, index);
-  const TieOrder order = policy_->traits().tie_order;
+  const ScoringContext context{state_, options_.target, index};
+  ranking.update(*policy_, context, caches_->filter, key, index);
   const NodeRanking::Choice choice =
-      scope ? ranking.best_in_scope(index, wanted.memory_mib, state_, *scope)
-            : ranking.best(index, wanted.memory_mib, order, state_, options_.seed);
+      scope ? ranking.best_in_scope(*policy_, context, key, index, wanted.memory_mib, *scope)
+            : ranking.best(*policy_, context, key, index, wanted.memory_mib, options_.seed);
   if (choice.slot == NodeRanking::none) {
     RejectCounts reasons = ranking.reasons(index, wanted.memory_mib);
     if (scope) {

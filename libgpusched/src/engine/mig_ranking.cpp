@@ -5,14 +5,13 @@
 
 namespace gpusched {
 
-void MigRanking::update(const ClusterState& state, const GpuIndex& index, std::uint64_t epoch, RequestFilter& filter,
+void MigRanking::update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter,
                         RequestClassId request, const std::vector<std::optional<MigPreference>>& preferences) {
   const auto buckets = index.buckets();
-  if (buckets.size() == buckets_seen_ && epoch == epoch_ && topology_version_ == state.topology_version()) {
+  if (buckets.size() == buckets_seen_ && topology_version_ == state.topology_version()) {
     return;
   }
   buckets_seen_ = buckets.size();
-  epoch_ = epoch;
   topology_version_ = state.topology_version();
   entries_.clear();
   for (std::size_t i = 0; i < buckets.size(); ++i) {

@@ -21,8 +21,8 @@ class MigRanking {
     std::int16_t start = 0;   ///< where the instance goes
   };
 
-  /// Rebuilds the order when buckets were added or the epoch changed. `preferences` is by GpuModelId.
-  void update(const ClusterState& state, const GpuIndex& index, std::uint64_t epoch, RequestFilter& filter,
+  /// Rebuilds the order when buckets were added or nodes came. `preferences` is by GpuModelId.
+  void update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter,
               RequestClassId request, const std::vector<std::optional<MigPreference>>& preferences);
 
   const std::vector<Entry>& entries() const { return entries_; }
@@ -32,7 +32,6 @@ class MigRanking {
  private:
   std::vector<Entry> entries_;  // by (cost, tie)
   std::size_t buckets_seen_ = 0;
-  std::uint64_t epoch_ = 0;
   std::uint64_t topology_version_ = ~std::uint64_t{0};
   bool some_shapes_refuse_ = false;
 };

@@ -1,5 +1,6 @@
 #include "engine/node_ranking.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 #include "gpusched/base/philox.hpp"
@@ -12,6 +13,7 @@ void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
   cost_.resize(slots, infeasible);
   tie_.resize(slots, 0);
   gpu_.resize(slots, 0);
+  memo_.resize(slots, 0);
   stamp_.resize(slots, 0);
   ++stamp_now_;
   const auto log = index.change_log();
@@ -32,10 +34,9 @@ void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
 
 void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter,
                          RequestClassId request, const NodeIndex& index) {
-  const std::uint64_t epoch = policy.epoch(context);
-  const bool all = generation_ != index.generation() || epoch_ != epoch;
+  const bool all = generation_ != index.generation() || epoch_ != policy.epoch();
   generation_ = index.generation();
-  epoch_ = epoch;
+  epoch_ = policy.epoch();
   collect_stale(index, all);
   batch_.clear();
   batch_slots_.clear();
@@ -66,17 +67,96 @@ void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context,
     cost_[batch_slots_[i]] = scores_[i].cost;
     tie_[batch_slots_[i]] = scores_[i].tie;
     gpu_[batch_slots_[i]] = scores_[i].gpu;
+    memo_[batch_slots_[i]] = scores_[i].memo;
   }
 }
 
-NodeRanking::Choice NodeRanking::best(NodeIndex& index, std::int64_t memory_mib, TieOrder order,
-                                      const ClusterState& state, std::uint64_t seed) const {
-  if (order == TieOrder::random) {
-    return draw_among_best(index, memory_mib, state, seed);
+NodeScore NodeRanking::score_of(std::uint32_t slot) const {
+  return {.cost = cost_[slot], .tie = tie_[slot], .gpu = gpu_[slot], .memo = memo_[slot]};
+}
+
+/// Keeps the best slot met so far and the best other one, by (cost, tie, tie order).
+class NodeRanking::Contest {
+ public:
+  Contest(TieOrder tie_order, const NodeIndex& index) : tie_order_(tie_order), index_(index) {
+    choice_.cost = choice_.runner_up_cost = infeasible;
   }
-  const std::int64_t after = order == TieOrder::after_last ? state.last_placed_node_order() : -1;
+
+  std::int64_t best_cost() const { return choice_.cost; }
+  std::int64_t runner_up_cost() const { return choice_.runner_up_cost; }
+
+  /// `place` gives the slot's place in the tie order (smaller wins); it is asked for only where it decides.
+  template <typename Place>
+  void enter(std::uint32_t slot, const NodeScore& score, Place place) {
+    bool wins = score.cost < choice_.cost;
+    std::int64_t slot_place = -1;
+    if (score.cost == choice_.cost) {
+      wins = score.tie < tie_;
+      if (score.tie == tie_) {
+        const int by_state = tie_order_ == TieOrder::state_order ? compare_states(slot) : 0;
+        if (by_state == 0) {
+          slot_place = place(slot);
+        }
+        wins = by_state != 0 ? by_state < 0 : slot_place < place_;
+      }
+    }
+    if (wins) {
+      choice_.runner_up_slot = choice_.slot;
+      choice_.runner_up_cost = choice_.cost;
+      choice_.slot = slot;
+      choice_.cost = score.cost;
+      choice_.gpu = score.gpu;
+      tie_ = score.tie;
+      place_ = slot_place >= 0 ? slot_place : place(slot);
+    } else if (score.cost < choice_.runner_up_cost) {
+      choice_.runner_up_slot = slot;
+      choice_.runner_up_cost = score.cost;
+    }
+  }
+
+  Choice result(std::int64_t node_count) {
+    if (choice_.slot != none) {
+      choice_.order = static_cast<std::uint32_t>(place_ % node_count);
+    }
+    return choice_;
+  }
+
+ private:
+  /// Least free memory first, then any fixed order of contents; names play no part.
+  int compare_states(std::uint32_t slot) const {
+    const NodeState& a = index_.state_of_slot(slot);
+    const NodeState& b = index_.state_of_slot(choice_.slot);
+    const auto key = [](const NodeState& s) { return std::tuple(s.memory_free_mib, s.cpu_free_milli, s.shape); };
+    if (key(a) != key(b)) {
+      return key(a) < key(b) ? -1 : 1;
+    }
+    for (std::size_t i = 0; i < std::min(a.gpus.size(), b.gpus.size()); ++i) {
+      const auto gpu_key = [](const GpuState& g) {
+        return std::tuple(g.free_milli, g.mig_occupancy, g.mig_labels, g.tenants, g.free_memory_mib);
+      };
+      if (gpu_key(a.gpus[i]) != gpu_key(b.gpus[i])) {
+        return gpu_key(a.gpus[i]) < gpu_key(b.gpus[i]) ? -1 : 1;
+      }
+    }
+    return 0;
+  }
+
+  TieOrder tie_order_;
+  const NodeIndex& index_;
+  Choice choice_;
+  std::int64_t tie_ = 0;
+  std::int64_t place_ = 0;
+};
+
+NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request,
+                                      NodeIndex& index, std::int64_t memory_mib, std::uint64_t seed) {
+  const TieOrder order = policy.traits().tie_order;
+  if (order == TieOrder::random) {
+    return draw_among_best(index, memory_mib, context.state, seed);
+  }
+  const std::int64_t after = order == TieOrder::after_last ? context.state.last_placed_node_order() : -1;
   const auto node_count = static_cast<std::int64_t>(index.order_count());
-  // Place of a slot's best member in the tie order; behind the cursor counts from it, cyclically.
+  // Place of a slot's best member in the node order; behind the cursor counts from it, cyclically.
   const auto place = [&](std::uint32_t slot) {
     if (after < 0) {
       return std::int64_t{index.first_member(slot)};
@@ -85,45 +165,68 @@ NodeRanking::Choice NodeRanking::best(NodeIndex& index, std::int64_t memory_mib,
     return next != none ? std::int64_t{next} : std::int64_t{index.first_member(slot)} + node_count;
   };
   const auto memory_free = index.memory_free_of_slot();
-  Choice best;
-  best.cost = infeasible;
-  best.runner_up_cost = infeasible;
-  std::int64_t best_tie = 0;
-  std::int64_t best_place = 0;
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-    const std::int64_t cost = cost_[slot];
-    if ((cost > best.cost && cost >= best.runner_up_cost) || cost == infeasible || memory_free[slot] < memory_mib) {
-      continue;
-    }
-    bool wins = cost < best.cost;
-    std::int64_t slot_place = -1;
-    if (cost == best.cost) {
-      wins = tie_[slot] < best_tie;
-      if (tie_[slot] == best_tie) {
-        slot_place = place(slot);
-        wins = slot_place < best_place;
+  Contest contest(order, index);
+  if (policy.traits().refines) {
+    // The smallest bound first: its cost rules out most of the others unseen.
+    std::uint32_t first = none;
+    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+      if (cost_[slot] != infeasible && memory_free[slot] >= memory_mib && (first == none || cost_[slot] < cost_[first])) {
+        first = slot;
       }
     }
-    if (wins) {
-      best.runner_up_slot = best.slot;
-      best.runner_up_cost = best.cost;
-      best.slot = slot;
-      best.cost = cost;
-      best_tie = tie_[slot];
-      best_place = slot_place >= 0 ? slot_place : place(slot);
-    } else if (cost < best.runner_up_cost) {
-      best.runner_up_slot = slot;
-      best.runner_up_cost = cost;
+    const auto refine_and_enter = [&](std::uint32_t slot) {
+      NodeScore score = score_of(slot);
+      policy.refine(context, request, index.state_of_slot(slot), score);
+      contest.enter(slot, score, place);
+    };
+    if (first != none) {
+      refine_and_enter(first);
+    }
+    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+      if (slot != first && cost_[slot] <= contest.best_cost() && cost_[slot] != infeasible &&
+          memory_free[slot] >= memory_mib) {
+        refine_and_enter(slot);
+      }
+    }
+    return contest.result(node_count);
+  }
+  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+    const std::int64_t cost = cost_[slot];
+    if ((cost <= contest.best_cost() || cost < contest.runner_up_cost()) && cost != infeasible &&
+        memory_free[slot] >= memory_mib) {
+      contest.enter(slot, score_of(slot), place);
     }
   }
-  if (best.slot != none) {
-    best.order = static_cast<std::uint32_t>(best_place % node_count);
-    best.gpu = gpu_[best.slot];
-  }
-  return best;
+  return contest.result(node_count);
 }
 
-NodeRanking::Choice NodeRanking::draw_among_best(NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
+NodeRanking::Choice NodeRanking::best_in_scope(PlacementPolicy& policy, const ScoringContext& context,
+                                               RequestClassId request, const NodeIndex& index, std::int64_t memory_mib,
+                                               std::span<const NodeId> scope) {
+  // The first offered node of every slot stands for it.
+  const auto node_count = static_cast<std::int64_t>(index.order_count());
+  std::vector<std::int64_t> first_offered(cost_.size(), node_count);
+  for (const NodeId id : scope) {
+    const Node& node = context.state.node(id);
+    if (!node.removed) {
+      std::int64_t& first = first_offered[index.slot_of_order(node.order)];
+      first = std::min(first, std::int64_t{node.order});
+    }
+  }
+  Contest contest(policy.traits().tie_order, index);
+  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+    if (first_offered[slot] < node_count && reason_of(slot, index, memory_mib) == RejectReason::none) {
+      NodeScore score = score_of(slot);
+      if (policy.traits().refines) {
+        policy.refine(context, request, index.state_of_slot(slot), score);
+      }
+      contest.enter(slot, score, [&](std::uint32_t s) { return first_offered[s]; });
+    }
+  }
+  return contest.result(node_count);
+}
+
+NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                                                  std::uint64_t seed) const {
   const auto memory_free = index.memory_free_of_slot();
   Choice best;
@@ -177,38 +280,6 @@ RejectCounts NodeRanking::reasons(const NodeIndex& index, std::int64_t memory_mi
     }
   }
   return counts;
-}
-
-NodeRanking::Choice NodeRanking::best_in_scope(const NodeIndex& index, std::int64_t memory_mib,
-                                               const ClusterState& state, std::span<const NodeId> scope) const {
-  Choice best;
-  best.cost = infeasible;
-  best.runner_up_cost = infeasible;
-  for (const NodeId id : scope) {
-    if (state.node(id).removed) {
-      continue;
-    }
-    const std::uint32_t order = state.node(id).order;
-    const std::uint32_t slot = index.slot_of_order(order);
-    if (reason_of(slot, index, memory_mib) != RejectReason::none) {
-      continue;
-    }
-    const auto key = [&](std::uint32_t s, std::uint32_t o) { return std::tuple(cost_[s], tie_[s], o); };
-    if (best.slot == none || key(slot, order) < key(best.slot, best.order)) {
-      if (best.slot != slot) {
-        best.runner_up_slot = best.slot;
-        best.runner_up_cost = best.cost;
-      }
-      best.slot = slot;
-      best.order = order;
-      best.cost = cost_[slot];
-      best.gpu = gpu_[slot];
-    } else if (slot != best.slot && cost_[slot] < best.runner_up_cost) {
-      best.runner_up_slot = slot;
-      best.runner_up_cost = cost_[slot];
-    }
-  }
-  return best;
 }
 
 RejectCounts NodeRanking::reasons_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,

@@ -15,7 +15,7 @@ namespace gpusched {
 /// a decision scores only the classes that changed since this kind of request was last asked for.
 class NodeRanking {
  public:
-  /// The best slot, and the cost of the best other one.
+  /// The best slot, and the cost of the best other one that was looked at.
   struct Choice {
     std::uint32_t slot = none;
     std::uint32_t order = 0;  ///< of the chosen node
@@ -29,21 +29,24 @@ class NodeRanking {
   void update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter, RequestClassId request,
               const NodeIndex& index);
   /// `memory_mib` is checked here, so that requests that differ in memory only share one ranking.
-  Choice best(NodeIndex& index, std::int64_t memory_mib, TieOrder order, const ClusterState& state,
-              std::uint64_t seed) const;
+  Choice best(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request, NodeIndex& index,
+              std::int64_t memory_mib, std::uint64_t seed);
+  /// The same among the nodes offered.
+  Choice best_in_scope(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request,
+                       const NodeIndex& index, std::int64_t memory_mib, std::span<const NodeId> scope);
   RejectCounts reasons(const NodeIndex& index, std::int64_t memory_mib) const;
-  /// The same over the nodes offered only; ties by node order.
-  Choice best_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
-                       std::span<const NodeId> scope) const;
   RejectCounts reasons_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                                 std::span<const NodeId> scope) const;
 
  private:
   static constexpr std::int64_t infeasible = std::numeric_limits<std::int64_t>::max();
 
+  class Contest;
+
   RejectReason reason_of(std::uint32_t slot, const NodeIndex& index, std::int64_t memory_mib) const;
+  NodeScore score_of(std::uint32_t slot) const;
   void collect_stale(const NodeIndex& index, bool all);
-  Choice draw_among_best(NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
+  Choice draw_among_best(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                          std::uint64_t seed) const;
 
   std::uint64_t generation_ = ~std::uint64_t{0};
@@ -51,6 +54,7 @@ class NodeRanking {
   std::size_t log_position_ = 0;
   std::vector<std::int64_t> cost_, tie_;  // by slot; tie holds the RejectReason where the cost is `infeasible`
   std::vector<std::uint16_t> gpu_;
+  std::vector<std::uint32_t> memo_;
   std::vector<std::uint32_t> stale_;
   std::vector<std::uint32_t> stamp_;
   std::uint32_t stamp_now_ = 0;

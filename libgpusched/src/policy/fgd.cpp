@@ -40,6 +40,22 @@ struct Options {
   bool slice_weights = true;
 };
 
+/// Least growth of the expected free units that the demanded profiles cannot use.
+MigPreference least_mig_fragmentation(const ScoringContext& context, GpuModelId model, bool slice_weights) {
+  const MigLattice& lattice = MigLattice::of(model);
+  std::vector<std::int64_t> weights(lattice.shapes().size(), 0);
+  for (const DemandClass& entry : context.target.classes) {
+    const Result<MigProfileId> profile = find_mig_profile(model, entry.request.mig_profile);
+    if (!entry.request.mig_profile.empty() && profile.ok()) {
+      const auto shape = static_cast<std::size_t>(lattice.shape_of(profile.value()));
+      weights[shape] += entry.count * (slice_weights ? lattice.shapes()[shape].memory_units : 1);
+    }
+  }
+  return least_loss(lattice, [&](const MigLattice& l, std::uint16_t occupancy) {
+    return -fgd_mig_fragmentation(l, weights, occupancy);
+  });
+}
+
 /// Fragmentation Gradient Descent: least growth of the fragmentation against the target mix. docs/policies/fgd.md
 class Fgd final : public PlacementPolicy {
  public:
@@ -47,7 +63,11 @@ class Fgd final : public PlacementPolicy {
       : PlacementPolicy({.view = {.gpu_identity = options.tie_order == TieOrder::node_order && !options.best_fit_ties
                                                       ? GpuIdentity::positional
                                                       : GpuIdentity::interchangeable},
-                         .tie_order = options.tie_order}),
+                         .tie_order = options.tie_order,
+                         .mig_rule =
+                             [slice_weights = options.slice_weights](const ScoringContext& context, GpuModelId model) {
+                               return least_mig_fragmentation(context, model, slice_weights);
+                             }}),
         options_(options) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
@@ -60,22 +80,6 @@ class Fgd final : public PlacementPolicy {
       scores[i] = score(request, *nodes[i]);
       scores[i].tie = options_.best_fit_ties ? best_fit_tie(request, *nodes[i]) : 0;
     }
-  }
-
-  MigPreference mig_preference(const ScoringContext& context, GpuModelId model) override {
-    const MigLattice& lattice = MigLattice::of(model);
-    std::vector<std::int64_t> weights(lattice.shapes().size(), 0);
-    for (const DemandClass& entry : context.target.classes) {
-      const Result<MigProfileId> profile = find_mig_profile(model, entry.request.mig_profile);
-      if (profile.ok()) {
-        const int shape = lattice.shape_of(profile.value());
-        weights[static_cast<std::size_t>(shape)] +=
-            entry.count * (options_.slice_weights ? lattice.shapes()[static_cast<std::size_t>(shape)].memory_units : 1);
-      }
-    }
-    return least_loss(lattice, [&](const MigLattice& l, std::uint16_t occupancy) {
-      return -fgd_mig_fragmentation(l, weights, occupancy);
-    });
   }
 
  private:

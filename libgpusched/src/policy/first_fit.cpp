@@ -10,7 +10,7 @@ namespace {
 class InOrder final : public PlacementPolicy {
  public:
   explicit InOrder(TieOrder order)
-      : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional}, .tie_order = order}) {}
+      : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional}, .tie_order = order, .mig_rule = first_start}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -24,7 +24,8 @@ class InOrder final : public PlacementPolicy {
     }
   }
 
-  MigPreference mig_preference(const ScoringContext&, GpuModelId model) override {
+ private:
+  static MigPreference first_start(const ScoringContext&, GpuModelId model) {
     MigPreference preference(MigLattice::of(model), [](int, std::uint16_t, std::uint16_t) { return 0; });
     preference.ignore_free_units();
     return preference;

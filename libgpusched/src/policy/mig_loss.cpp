@@ -8,7 +8,10 @@ namespace {
 
 class MigLoss final : public PlacementPolicy {
  public:
-  explicit MigLoss(MigValue value) : PlacementPolicy({}), value_(std::move(value)) {}
+  explicit MigLoss(MigValue value)
+      : PlacementPolicy({.mig_rule = [value = std::move(value)](const ScoringContext&, GpuModelId model) {
+          return least_loss(MigLattice::of(model), value);
+        }}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -17,13 +20,6 @@ class MigLoss final : public PlacementPolicy {
       scores[i] = {.cost = best_fit_tie(request, *nodes[i]), .tie = 0, .gpu = tightest_gpu(request, *nodes[i])};
     }
   }
-
-  MigPreference mig_preference(const ScoringContext&, GpuModelId model) override {
-    return least_loss(MigLattice::of(model), value_);
-  }
-
- private:
-  MigValue value_;
 };
 
 }  // namespace

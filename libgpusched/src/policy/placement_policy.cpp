@@ -30,11 +30,9 @@ void MigPreference::ignore_free_units() {
   }
 }
 
-std::uint64_t PlacementPolicy::epoch(const ScoringContext&) { return 0; }
+void PlacementPolicy::refine(const ScoringContext&, RequestClassId, const NodeState&, NodeScore&) {}
 
-MigPreference PlacementPolicy::mig_preference(const ScoringContext&, GpuModelId model) {
-  return best_fit_mig(MigLattice::of(model));
-}
+void PlacementPolicy::on_arrival(const ScoringContext&, RequestClassId) {}
 
 MigPreference best_fit_mig(const MigLattice& lattice) {
   return {lattice, [&](int, std::uint16_t before, std::uint16_t after) {

@@ -10,12 +10,11 @@ namespace {
 class Random final : public PlacementPolicy {
  public:
   explicit Random(std::uint64_t seed)
-      : PlacementPolicy({.view = {}, .tie_order = TieOrder::random}), seed_(seed) {}
+      : PlacementPolicy({.tie_order = TieOrder::random, .follows_arrivals = true}),
+        seed_(seed) {}
 
-  std::uint64_t epoch(const ScoringContext& context) override {
-    // Every arrival draws its GPU anew.
-    return static_cast<std::uint64_t>(context.state.arrival_count());
-  }
+  /// Every arrival draws its GPU anew.
+  void on_arrival(const ScoringContext&, RequestClassId) override { start_new_epoch(); }
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {

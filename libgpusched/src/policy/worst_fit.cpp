@@ -5,10 +5,17 @@ namespace gpusched {
 
 namespace {
 
+MigPreference emptiest_gpu(const ScoringContext&, GpuModelId model) {
+  const MigLattice& lattice = MigLattice::of(model);
+  return {lattice, [&](int, std::uint16_t before, std::uint16_t after) {
+            return -std::int64_t{free_units(lattice, before)} * 1000 - creatable_count(lattice, after);
+          }};
+}
+
 /// The node with the most GPU, then CPU, left over; a share goes to the emptiest GPU. docs/policies/worst_fit.md
 class WorstFit final : public PlacementPolicy {
  public:
-  WorstFit() : PlacementPolicy({}) {}
+  WorstFit() : PlacementPolicy({.mig_rule = emptiest_gpu}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -25,13 +32,6 @@ class WorstFit final : public PlacementPolicy {
         }
       }
     }
-  }
-
-  MigPreference mig_preference(const ScoringContext&, GpuModelId model) override {
-    const MigLattice& lattice = MigLattice::of(model);
-    return {lattice, [&](int, std::uint16_t before, std::uint16_t after) {
-              return -std::int64_t{free_units(lattice, before)} * 1000 - creatable_count(lattice, after);
-            }};
   }
 };
 

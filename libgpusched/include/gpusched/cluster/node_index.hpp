@@ -44,6 +44,8 @@ class NodeIndex {
   std::uint32_t first_member_after(std::uint32_t slot, std::int64_t after) const;
   /// Slot of the node at this place of the node order.
   std::uint32_t slot_of_order(std::uint32_t order) const { return slot_of_order_[order]; }
+  /// The nodes in tie-breaking order.
+  std::span<const NodeId> order() const { return order_; }
   std::uint32_t order_count() const { return static_cast<std::uint32_t>(slot_of_order_.size()); }
 
   /// Slots whose class changed, in order; `generation` changes when the log (and every slot) starts anew.
@@ -73,6 +75,7 @@ class NodeIndex {
   std::vector<std::int64_t> memory_free_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> slot_of_order_;
+  std::vector<NodeId> order_;
   std::vector<std::uint32_t> log_;
   std::uint64_t generation_ = 0;
   std::uint64_t topology_version_ = ~std::uint64_t{0};

@@ -33,7 +33,7 @@ class Engine {
   ~Engine();
 
   /// Folds one event into the cluster state.
-  Status observe(const Event& event) { return state_.apply(event); }
+  Status observe(const Event& event);
   RequestClassId intern(const GpuRequest& request) { return state_.intern(request); }
   const ClusterState& state() const { return state_; }
 

@@ -18,27 +18,24 @@ namespace gpusched {
 enum class TieOrder : std::uint8_t {
   node_order,  ///< the first in node order: given ranks, else names
   after_last,  ///< the first in node order behind the last placement, cyclically
-  random,      ///< uniform over the nodes, drawn from (seed, decision number)
+  state_order, ///< by the state of the node (least free memory first), node order only between equal states
+  random,      ///< uniform over the nodes, drawn from (seed, arrivals so far)
 };
 
-/// What a policy reads, fixed for its life: the engine builds its indexes and caches by it.
-struct PolicyTraits {
-  NodeView view;
-  TieOrder tie_order = TieOrder::node_order;
-  bool mig_depends_on_epoch = false;  ///< mig_preference() changes with epoch()
-};
 
 /// The best way to put one request on one node, as a policy sees it. Smaller is better.
 struct NodeScore {
   std::int64_t cost = 0;
   std::int64_t tie = 0;      ///< compared where costs are equal
   std::uint16_t gpu = 0;     ///< for a share of one GPU: index into the state's GPUs; otherwise unused
+  std::uint32_t memo = 0;    ///< the policy's own; handed back to refine()
 };
 
 /// What a policy may know besides the nodes in front of it.
 struct ScoringContext {
   const ClusterState& state;
   const DemandMix& target;  ///< what the user says will arrive; empty when nothing is known
+  const NodeIndex& index;   ///< the nodes by class, up to date
 };
 
 /// For every occupancy of one lattice and every shape: where an instance would go, and what it costs.
@@ -67,29 +64,48 @@ class MigPreference {
   std::vector<Option> options_;
 };
 
-/// How to choose. Stateless: answers depend on the arguments only (memos of pure functions apart).
+/// How a policy ranks MIG placements on one model.
+using MigRule = std::function<MigPreference(const ScoringContext&, GpuModelId)>;
+
+/// What a policy reads, fixed for its life: the engine builds its indexes and caches by it.
+struct PolicyTraits {
+  NodeView view{};
+  TieOrder tie_order = TieOrder::node_order;
+  bool refines = false;           ///< score_nodes() gives lower bounds, refine() the costs
+  bool follows_arrivals = false;  ///< wants on_arrival()
+  MigRule mig_rule{};             ///< empty: best_fit_mig
+};
+
+/// How to choose. What it answers depends on its parameters, the arguments and the arrivals it was told of: memos of
+/// pure functions apart it holds no state that events do not give it.
 class PlacementPolicy {
  public:
-  explicit PlacementPolicy(PolicyTraits traits) : traits_(traits) {}
+  explicit PlacementPolicy(PolicyTraits traits) : traits_(std::move(traits)) {}
   virtual ~PlacementPolicy() = default;
   PlacementPolicy(const PlacementPolicy&) = delete;
   PlacementPolicy& operator=(const PlacementPolicy&) = delete;
 
   const PolicyTraits& traits() const { return traits_; }
+  /// Changes when scores given before are void: a forecast is made anew.
+  std::uint64_t epoch() const { return epoch_; }
 
-  /// A number that changes when costs given before are void: prices move, a forecast is made anew.
-  virtual std::uint64_t epoch(const ScoringContext& context);
-
-  /// Scores whole GPUs, shares and CPU-only requests on a batch of node states, all feasible.
-  /// Shape: scores.size() == nodes.size().
+  /// Scores whole GPUs, shares and CPU-only requests on a batch of node states, all feasible. Scores hold until the
+  /// node's class or the epoch changes. Shape: scores.size() == nodes.size().
   virtual void score_nodes(const ScoringContext& context, RequestClassId request,
                            std::span<const NodeState* const> nodes, std::span<NodeScore> scores) = 0;
 
-  /// Preference among MIG placements on one model; asked once, or once per epoch where the traits say so.
-  virtual MigPreference mig_preference(const ScoringContext& context, GpuModelId model);
+  /// For policies that refine: the cost now, no smaller than the bound in `score`, which it replaces.
+  virtual void refine(const ScoringContext& context, RequestClassId request, const NodeState& node, NodeScore& score);
+
+  /// For policies that follow arrivals: a pod was submitted, and the state knows it already.
+  virtual void on_arrival(const ScoringContext& context, RequestClassId request);
+
+ protected:
+  void start_new_epoch() { ++epoch_; }
 
  private:
   PolicyTraits traits_;
+  std::uint64_t epoch_ = 0;
 };
 
 /// The tightest GPU that takes the share, lowest index among equals. Contract: one does.

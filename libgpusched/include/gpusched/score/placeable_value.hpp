@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "gpusched/base/intern_table.hpp"
+#include "gpusched/cluster/node_index.hpp"
+#include "gpusched/score/fill_forecast.hpp"
+
+namespace gpusched {
+
+std::uint64_t hash_value(const FreeShares& node);
+
+/// V of the placeable policies: what a node is still worth to the demand that is expected,
+///   V(s) = F(s) + c * sum over classes m of p_m b_m r_m n_m(s) / x_m^2
+/// with F the fill forecast, n_m(s) the requests of m alone that fit on s, r_m their GPUs, p_m their frequency, x_m the
+/// share of the cluster that m alone could still use, b_m a weight. A slot of a class gets dearer with the square of its
+/// scarcity. Values are integers: prices are rounded once per refresh. Formula, constants, sources:
+/// docs/policies/placeable.md.
+class PlaceableValue {
+ public:
+  using StateId = std::uint32_t;
+  using ClassId = std::uint32_t;
+  static constexpr std::int64_t units_per_filled_milli = 256;  ///< of V, per milli-GPU and sequence
+
+  /// Starts anew for the cluster in the index; classes are forgotten.
+  void reset(const NodeIndex& index, const ClusterState& state);
+
+  /// The class of a request; one more of it counts `count` in forecast and prices.
+  ClassId class_of(const GpuRequest& request);
+  void count(ClassId id, double count) { classes_[id].count += count; }
+  /// One pseudo request that takes all GPUs and nearly all CPU per kind of the largest nodes: what keeps whole nodes
+  /// valued before the first large job has been seen.
+  void count_whole_nodes();
+
+  /// Deals the forecast anew from the counts. All fills are void then.
+  void deal(std::uint64_t seed, std::uint64_t epoch);
+  /// Computes prices from the counts and the places that are left.
+  void refresh_prices(const NodeIndex& index);
+
+  StateId state_of(const NodeState& node);
+  /// States after one request of the class, one per distinct GPU share it could take; `shares` gets those shares (0 for
+  /// whole and CPU-only requests). Contract: it fits.
+  void successors(StateId state, ClassId id, std::vector<StateId>& states, std::vector<std::uint16_t>& shares);
+  /// F, in milli-GPU summed over sequences. A deep look is for states with all GPUs idle and their successors: every
+  /// unbroken node shares these few states, so the noise of a plain look would bias the whole run.
+  std::int32_t fill(StateId state, bool deep);
+  bool needs_deep_look(StateId state) const { return states_[state].is_idle; }
+  /// The scarcity term, in units of V.
+  std::int64_t price(StateId state);
+
+  /// States held; a caller that finds it too large calls reset().
+  std::uint32_t state_count() const { return table_.size(); }
+
+ private:
+  struct State {
+    bool is_idle = false;
+    StateId coarse = InternTable<FreeShares>::none;  // the same with its CPU rounded down
+    std::uint64_t fill_epoch = 0, deep_epoch = 0, price_epoch = 0;
+    std::int32_t fill = 0, deep_fill = 0;
+    std::int64_t price = 0;
+    std::uint32_t counts_at = 0;  // into counts_
+    std::uint32_t counts_size = 0;
+  };
+  struct Class {
+    std::uint32_t shape = 0;
+    std::uint64_t models = 0;
+    double count = 0;
+  };
+
+  StateId intern(const FreeShares& node);
+  std::uint32_t shape_index(const DemandShape& shape);
+  const std::uint8_t* counts(StateId state);
+  std::vector<ForecastClass> forecast_classes() const;
+  double scarcity_weight(const Class& entry, const std::array<double, FreeShares::max_gpus + 1>& share_by_gpus) const;
+
+  InternTable<FreeShares> table_;
+  std::vector<State> states_;
+  std::vector<std::uint16_t> dense_model_;  // by GpuModelId
+  std::vector<std::uint32_t> models_;       // dense -> GpuModelId
+  std::int64_t cluster_gpus_ = 0, cluster_cpu_milli_ = 0;
+  std::int32_t largest_cpu_milli_ = 1, cpu_grid_milli_ = 1;
+  std::vector<FreeShares> largest_nodes_;   // one per CPU size of the nodes with the most GPUs
+
+  std::vector<Class> classes_;
+  std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::uint64_t>, ClassId> class_index_;
+  std::vector<DemandShape> shapes_;
+  std::vector<std::vector<std::uint32_t>> prices_;  // [dense model][shape]
+  std::vector<std::uint8_t> counts_;
+  FillForecast forecast_;
+  std::uint64_t deal_epoch_ = 1, price_epoch_ = 1;
+};
+
+}  // namespace gpusched

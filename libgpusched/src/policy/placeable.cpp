@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <limits>
+
+#include "gpusched/policy/mig_loss.hpp"
+#include "gpusched/policy/policies.hpp"
+#include "gpusched/score/mig_scores.hpp"
+#include "gpusched/score/placeable_value.hpp"
+
+namespace gpusched {
+
+namespace {
+
+constexpr std::int64_t refresh_every = 25;        // arrivals between two price refreshes
+constexpr std::int64_t refresh_every_early = 10;  // while little has been seen
+constexpr std::int64_t early_arrivals = 1000;
+constexpr std::int64_t first_deal_at = 20;        // arrivals before the first learned forecast
+constexpr std::uint64_t deal_seed = 7;
+constexpr std::uint32_t most_states = 400'000;    // memos are dropped beyond; about 100 MB
+constexpr std::size_t most_entries = 4'000'000;
+
+/// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
+class Placeable final : public PlacementPolicy {
+ public:
+  explicit Placeable(bool learns)
+      : PlacementPolicy({.tie_order = TieOrder::state_order,
+                         .refines = true,
+                         .follows_arrivals = true,
+                         .mig_rule = [](const ScoringContext&, GpuModelId model) {
+                           return least_loss(MigLattice::of(model), buddy_potential);
+                         }}),
+        learns_(learns) {}
+
+  void on_arrival(const ScoringContext& context, RequestClassId id) override {
+    if (context.state.topology_version() != topology_version_ || value_.state_count() > most_states ||
+        entries_.size() > most_entries) {
+      start_over(context);
+    }
+    const GpuRequest& request = context.state.request(id);
+    if (learns_from(context) && request.mig_profile.empty()) {
+      value_.count(class_of(context, id), 1);
+    }
+    ++arrivals_;
+    if (learns_from(context) && arrivals_ >= next_deal_at_) {
+      next_deal_at_ = next_deal_at_ < early_arrivals ? next_deal_at_ * 5 / 2 : next_deal_at_ * 2;
+      deal();
+    }
+    const bool early = learns_from(context) && arrivals_ <= early_arrivals;
+    if (++since_refresh_ >= (early ? refresh_every_early : refresh_every)) {
+      since_refresh_ = 0;
+      value_.refresh_prices(context.index);
+    }
+  }
+
+  /// Bounds: the loss of the fill forecast alone.
+  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+                   std::span<NodeScore> scores) override {
+    if (context.state.topology_version() != topology_version_) {
+      start_over(context);
+    }
+    const PlaceableValue::ClassId request_class = class_of(context, id);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      Entry entry;
+      entry.state = value_.state_of(*nodes[i]);
+      entry.first = static_cast<std::uint32_t>(next_states_.size());
+      value_.successors(entry.state, request_class, next_states_, next_shares_);
+      entry.count = static_cast<std::uint32_t>(next_states_.size()) - entry.first;
+      const bool deep = value_.needs_deep_look(entry.state);
+      std::int32_t best = 0;
+      for (std::uint32_t k = 0; k < entry.count; ++k) {
+        best = std::max(best, value_.fill(next_states_[entry.first + k], deep));
+      }
+      scores[i].cost = (value_.fill(entry.state, deep) - best) * PlaceableValue::units_per_filled_milli;
+      scores[i].memo = static_cast<std::uint32_t>(entries_.size());
+      entries_.push_back(entry);
+    }
+  }
+
+  void refine(const ScoringContext& context, RequestClassId id, const NodeState& node, NodeScore& score) override {
+    const Entry entry = entries_[score.memo];
+    const bool deep = value_.needs_deep_look(entry.state);
+    const std::int64_t fill = value_.fill(entry.state, deep);
+    const std::int64_t price = value_.price(entry.state);
+    score.cost = std::numeric_limits<std::int64_t>::max();
+    std::uint16_t share = 0;
+    for (std::uint32_t k = 0; k < entry.count; ++k) {
+      const PlaceableValue::StateId next = next_states_[entry.first + k];
+      const std::int64_t loss =
+          (fill - value_.fill(next, deep)) * PlaceableValue::units_per_filled_milli + price - value_.price(next);
+      if (loss < score.cost) {
+        score.cost = loss;
+        share = next_shares_[entry.first + k];
+      }
+    }
+    score.tie = best_fit_tie(context.state.request(id), node);
+    score.gpu = gpu_with_share(node, share);
+  }
+
+ private:
+  struct Entry {
+    PlaceableValue::StateId state = 0;
+    std::uint32_t first = 0;  // into next_states_ and next_shares_
+    std::uint32_t count = 0;
+  };
+
+  /// With no list of classes given there is nothing to know: the policy learns then.
+  bool learns_from(const ScoringContext& context) const { return learns_ || context.target.classes.empty(); }
+
+  static std::uint16_t gpu_with_share(const NodeState& node, std::uint16_t share) {
+    for (std::size_t i = 0; i < node.gpus.size(); ++i) {
+      if (node.gpus[i].shareable_milli() == share) {
+        return static_cast<std::uint16_t>(i);
+      }
+    }
+    return 0;
+  }
+
+  PlaceableValue::ClassId class_of(const ScoringContext& context, RequestClassId id) {
+    if (id.value >= classes_.size()) {
+      classes_.resize(id.value + std::size_t{1}, unknown_class);
+    }
+    if (classes_[id.value] == unknown_class) {
+      classes_[id.value] = value_.class_of(context.state.request(id));
+    }
+    return classes_[id.value];
+  }
+
+  void deal() {
+    value_.deal(deal_seed, ++deals_);
+    drop_scores();
+  }
+
+  void drop_scores() {
+    entries_.clear();
+    next_states_.clear();
+    next_shares_.clear();
+    start_new_epoch();
+  }
+
+  /// The cluster changed, or the memos grew too large: everything that follows from the counts is computed anew.
+  void start_over(const ScoringContext& context) {
+    topology_version_ = context.state.topology_version();
+    value_.reset(context.index, context.state);
+    classes_.clear();
+    if (learns_from(context)) {
+      value_.count_whole_nodes();
+      const auto arrivals = context.state.arrivals();
+      for (std::uint32_t i = 0; i < arrivals.size(); ++i) {
+        if (arrivals[i] > 0 && context.state.request(RequestClassId{i}).mig_profile.empty()) {
+          value_.count(class_of(context, RequestClassId{i}), static_cast<double>(arrivals[i]));
+        }
+      }
+    } else {
+      for (const DemandClass& entry : context.target.classes) {
+        if (entry.request.mig_profile.empty()) {
+          value_.count(value_.class_of(entry.request), static_cast<double>(entry.count));
+        }
+      }
+    }
+    deal();
+    value_.refresh_prices(context.index);
+  }
+
+  static constexpr std::uint32_t unknown_class = 0xffffffffU;
+
+  bool learns_;
+  PlaceableValue value_;
+  std::uint64_t topology_version_ = ~std::uint64_t{0};
+  std::vector<PlaceableValue::ClassId> classes_;  // by RequestClassId
+  std::vector<Entry> entries_;
+  std::vector<PlaceableValue::StateId> next_states_;
+  std::vector<std::uint16_t> next_shares_;
+  std::int64_t arrivals_ = 0;
+  std::int64_t since_refresh_ = 0;
+  std::int64_t next_deal_at_ = first_deal_at;
+  std::uint64_t deals_ = 0;
+};
+
+template <bool learns>
+Result<std::unique_ptr<PlacementPolicy>> make(const PolicyParameters&, std::uint64_t) {
+  return std::unique_ptr<PlacementPolicy>(std::make_unique<Placeable>(learns));
+}
+
+}  // namespace
+
+const PolicyInfo placeable_policy = {
+    .name = "placeable",
+    .description = "least loss of placeable value against the given mix: fill forecast and scarcity; MIG: buddy",
+    .parameters = {},
+    .make = make<false>};
+
+const PolicyInfo placeable_online_policy = {
+    .name = "placeable_online",
+    .description = "placeable with the mix learned from the arrivals; needs no list of classes",
+    .parameters = {},
+    .make = make<true>};
+
+}  // namespace gpusched

@@ -1,0 +1,344 @@
+#include "gpusched/score/placeable_value.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "gpusched/filter/request_filter.hpp"
+
+namespace gpusched {
+
+namespace {
+
+// Chosen on the openb lists; docs/policies/placeable.md has the figures around each.
+constexpr double scarcity_weight_c = 0.005;
+constexpr double cpu_only_weight = 15;
+constexpr double whole_node_cpu_fraction = 0.95;
+constexpr double rare_share = 0.02;       // classes of several GPUs whose size is rarer than this are priced up
+constexpr double rare_boost_most = 4;
+constexpr int cpu_grid_per_gpu = 16;      // F sees CPU in steps of this part of the CPU per GPU
+constexpr std::size_t count_block = 16;   // counts are padded to this, so that the price loop has no remainder
+
+constexpr std::uint16_t whole = milli_per_unit;
+
+std::int32_t to_int32(std::int64_t value) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(value, std::numeric_limits<std::int32_t>::min(),
+                                                            std::numeric_limits<std::int32_t>::max()));
+}
+
+/// Dot product in 64 bits of prices and counts; `size` is a multiple of count_block.
+std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::size_t size) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    sum += std::uint64_t{prices[i]} * counts[i];
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
+std::size_t padded(std::size_t size) { return (size + count_block - 1) / count_block * count_block; }
+
+}  // namespace
+
+std::uint64_t hash_value(const FreeShares& node) {
+  std::array<std::uint64_t, FreeShares::max_gpus / 4> words{};
+  std::memcpy(words.data(), node.free_milli.data(), sizeof words);
+  std::uint64_t hash = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(node.cpu_milli)) << 32) ^
+                       (std::uint64_t{node.model} << 16) ^ node.gpu_count;
+  hash *= 0x9e3779b97f4a7c15ULL;
+  for (const std::uint64_t word : words) {
+    hash = (hash ^ (hash >> 32) ^ word) * 0xff51afd7ed558ccdULL;
+  }
+  return mix_bits(hash);
+}
+
+void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
+  *this = PlaceableValue();
+  std::int64_t most_gpus = 0;
+  for (const NodeId id : index.order()) {
+    const Node& node = state.node(id);
+    const std::size_t gpus = node.spec.gpus.size();
+    cluster_gpus_ += static_cast<std::int64_t>(gpus);
+    cluster_cpu_milli_ += node.spec.cpu_milli;
+    largest_cpu_milli_ = std::max(largest_cpu_milli_, to_int32(node.spec.cpu_milli));
+    most_gpus = std::max(most_gpus, static_cast<std::int64_t>(gpus));
+    if (gpus == 0) {
+      continue;
+    }
+    const std::uint32_t model = node.spec.gpus[0].model.value;
+    dense_model_.resize(std::max<std::size_t>(dense_model_.size(), model + std::size_t{1}), 0xffff);
+    if (dense_model_[model] == 0xffff) {
+      dense_model_[model] = static_cast<std::uint16_t>(models_.size());
+      models_.push_back(model);
+    }
+  }
+  cpu_grid_milli_ =
+      cluster_gpus_ > 0 ? std::max(1, to_int32(cluster_cpu_milli_ / cluster_gpus_ / cpu_grid_per_gpu)) : 1;
+  for (const NodeId id : index.order()) {
+    const NodeSpec& spec = state.node(id).spec;
+    if (static_cast<std::int64_t>(spec.gpus.size()) == most_gpus && most_gpus > 1) {
+      largest_nodes_.push_back({.cpu_milli = to_int32(spec.cpu_milli),
+                                .model = 0,
+                                .gpu_count = static_cast<std::uint16_t>(std::min<std::int64_t>(most_gpus, FreeShares::max_gpus)),
+                                .free_milli = {}});
+    }
+  }
+  std::sort(largest_nodes_.begin(), largest_nodes_.end(),
+            [](const FreeShares& a, const FreeShares& b) { return a.cpu_milli < b.cpu_milli; });
+  largest_nodes_.erase(std::unique(largest_nodes_.begin(), largest_nodes_.end()), largest_nodes_.end());
+  prices_.resize(std::max<std::size_t>(models_.size(), 1));
+}
+
+std::uint32_t PlaceableValue::shape_index(const DemandShape& shape) {
+  for (std::uint32_t i = 0; i < shapes_.size(); ++i) {
+    if (shapes_[i].cpu_milli == shape.cpu_milli && shapes_[i].num_gpu == shape.num_gpu &&
+        shapes_[i].gpu_milli == shape.gpu_milli) {
+      return i;
+    }
+  }
+  shapes_.push_back(shape);
+  for (auto& prices : prices_) {
+    prices.resize(padded(shapes_.size()), 0);
+  }
+  return static_cast<std::uint32_t>(shapes_.size() - 1);
+}
+
+PlaceableValue::ClassId PlaceableValue::class_of(const GpuRequest& request) {
+  std::uint64_t models = ~std::uint64_t{0};
+  if (!request.gpu_models.empty()) {
+    models = 0;
+    for (std::size_t i = 0; i < models_.size() && i < 64; ++i) {
+      models |= model_allowed(request.gpu_models, GpuModelId{models_[i]}) ? std::uint64_t{1} << i : 0;
+    }
+  }
+  const DemandShape shape{to_int32(request.cpu_milli), request.num_gpu, request.num_gpu > 0 ? request.gpu_milli : 0};
+  const auto [entry, is_new] = class_index_.try_emplace({shape.cpu_milli, shape.num_gpu, shape.gpu_milli, models},
+                                                        static_cast<ClassId>(classes_.size()));
+  if (is_new) {
+    classes_.push_back({.shape = shape_index(shape), .models = models, .count = 0});
+  }
+  return entry->second;
+}
+
+void PlaceableValue::count_whole_nodes() {
+  for (const FreeShares& node : largest_nodes_) {
+    GpuRequest request;
+    request.cpu_milli = static_cast<std::int64_t>(whole_node_cpu_fraction * node.cpu_milli);
+    request.num_gpu = node.gpu_count;
+    request.gpu_milli = whole;
+    count(class_of(request), 1);
+  }
+}
+
+std::vector<ForecastClass> PlaceableValue::forecast_classes() const {
+  std::vector<ForecastClass> classes;
+  for (const Class& entry : classes_) {
+    const DemandShape& shape = shapes_[entry.shape];
+    // Requests of several shares, or of more GPUs than are looked at, are placed but not forecast.
+    const bool several_shares = shape.num_gpu > 1 && shape.gpu_milli < whole;
+    if (!several_shares && shape.num_gpu <= FreeShares::max_gpus) {
+      classes.push_back({.shape = shape, .models = entry.models, .count = entry.count});
+    }
+  }
+  return classes;
+}
+
+void PlaceableValue::deal(std::uint64_t seed, std::uint64_t epoch) {
+  ++deal_epoch_;
+  forecast_.deal(forecast_classes(), static_cast<int>(std::min<std::size_t>(models_.size(), 64)), largest_cpu_milli_,
+                 seed, epoch);
+}
+
+double PlaceableValue::scarcity_weight(const Class& entry,
+                                       const std::array<double, FreeShares::max_gpus + 1>& share_by_gpus) const {
+  const int gpus = shapes_[entry.shape].num_gpu;
+  if (gpus == 0) {
+    return cpu_only_weight;
+  }
+  const double share = share_by_gpus[static_cast<std::size_t>(std::min(gpus, FreeShares::max_gpus))];
+  return gpus < 2 || share >= rare_share ? 1.0 : std::min(rare_boost_most, rare_share / share);
+}
+
+void PlaceableValue::refresh_prices(const NodeIndex& index) {
+  ++price_epoch_;
+  std::vector<std::vector<std::int64_t>> places(prices_.size(), std::vector<std::int64_t>(shapes_.size(), 0));
+  for (std::uint32_t slot = 0; slot < index.slot_count(); ++slot) {
+    if (index.is_live(slot) && index.state_of_slot(slot).schedulable) {
+      const StateId state = state_of(index.state_of_slot(slot));
+      const std::uint8_t* fitting = counts(state);
+      std::vector<std::int64_t>& sum = places[table_[state].model];
+      for (std::size_t i = 0; i < shapes_.size(); ++i) {
+        sum[i] += std::int64_t{index.member_count(slot)} * fitting[i];
+      }
+    }
+  }
+  double gpu_requests = 0;
+  std::array<double, FreeShares::max_gpus + 1> by_gpus{};
+  for (const Class& entry : classes_) {
+    if (const int gpus = shapes_[entry.shape].num_gpu; gpus > 0) {
+      gpu_requests += entry.count;
+      by_gpus[static_cast<std::size_t>(std::min(gpus, FreeShares::max_gpus))] += entry.count;
+    }
+  }
+  for (auto& prices : prices_) {
+    std::fill(prices.begin(), prices.end(), 0U);
+  }
+  if (gpu_requests <= 0) {
+    return;
+  }
+  for (double& share : by_gpus) {
+    share /= gpu_requests;
+  }
+  const double unit = static_cast<double>(units_per_filled_milli) * milli_per_unit * FillForecast::sequences;
+  for (const Class& entry : classes_) {
+    const DemandShape& shape = shapes_[entry.shape];
+    std::int64_t left = 0;
+    for (std::size_t model = 0; model < places.size(); ++model) {
+      left += (entry.models >> model & 1) != 0 ? places[model][entry.shape] : 0;
+    }
+    if (left <= 0 || entry.count <= 0) {
+      continue;
+    }
+    const double gpus = shape.num_gpu > 0 ? shape.total_milli() / 1000.0
+                                          : shape.cpu_milli * static_cast<double>(cluster_gpus_) /
+                                                static_cast<double>(cluster_cpu_milli_);
+    const double scarcity = gpus * static_cast<double>(left) / static_cast<double>(cluster_gpus_);
+    const double price = scarcity_weight_c * (entry.count / gpu_requests) * gpus / (scarcity * scarcity) *
+                             scarcity_weight(entry, by_gpus) * unit +
+                         0.5;
+    for (std::size_t model = 0; model < places.size(); ++model) {
+      if ((entry.models >> model & 1) != 0) {
+        std::uint32_t& sum = prices_[model][entry.shape];
+        constexpr double most = std::numeric_limits<std::uint32_t>::max();
+        sum = price >= most - sum ? std::numeric_limits<std::uint32_t>::max() : sum + static_cast<std::uint32_t>(price);
+      }
+    }
+  }
+}
+
+PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
+  const StateId id = table_.intern(node);
+  if (id == states_.size()) {
+    State state;
+    state.is_idle = node.total_milli() == node.gpu_count * whole;
+    states_.push_back(state);
+  }
+  return id;
+}
+
+PlaceableValue::StateId PlaceableValue::state_of(const NodeState& node) {
+  FreeShares free;
+  free.cpu_milli = to_int32(node.cpu_free_milli);
+  if (!node.gpus.empty()) {
+    free.model = dense_model_[node.gpus[0].model];
+    std::array<std::uint16_t, 64> shares{};
+    const std::size_t count = std::min(node.gpus.size(), shares.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      shares[i] = static_cast<std::uint16_t>(node.gpus[i].shareable_milli());
+    }
+    std::sort(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(count), std::greater<>());
+    free.gpu_count = static_cast<std::uint16_t>(std::min<std::size_t>(count, FreeShares::max_gpus));
+    std::copy_n(shares.begin(), free.gpu_count, free.free_milli.begin());
+  }
+  return intern(free);
+}
+
+void PlaceableValue::successors(StateId state, ClassId id, std::vector<StateId>& states,
+                                std::vector<std::uint16_t>& shares) {
+  const DemandShape& shape = shapes_[classes_[id].shape];
+  FreeShares after = table_[state];
+  after.cpu_milli -= shape.cpu_milli;
+  auto& free = after.free_milli;
+  if (shape.num_gpu == 1 && shape.gpu_milli < whole) {
+    for (std::size_t i = 0; i < after.gpu_count && free[i] >= shape.gpu_milli; ++i) {
+      if (i + 1 < after.gpu_count && free[i + 1] == free[i]) {
+        continue;  // the last of equal ones stands for them
+      }
+      FreeShares next = after;
+      const auto left = static_cast<std::uint16_t>(free[i] - shape.gpu_milli);
+      std::size_t place = i;
+      for (; place + 1 < after.gpu_count && next.free_milli[place + 1] > left; ++place) {
+        next.free_milli[place] = next.free_milli[place + 1];
+      }
+      next.free_milli[place] = left;
+      shares.push_back(free[i]);
+      states.push_back(intern(next));
+    }
+    return;
+  }
+  // Several GPUs go to the tightest ones that fit; whole ones are the idle ones, which stand first.
+  int missing = shape.num_gpu;
+  for (std::size_t i = after.gpu_count; i > 0 && missing > 0; --i) {
+    if (free[i - 1] >= shape.gpu_milli) {
+      free[i - 1] = static_cast<std::uint16_t>(free[i - 1] - shape.gpu_milli);
+      --missing;
+    }
+  }
+  std::sort(free.begin(), free.begin() + after.gpu_count, std::greater<>());
+  shares.push_back(0);
+  states.push_back(intern(after));
+}
+
+std::int32_t PlaceableValue::fill(StateId id, bool deep) {
+  if (states_[id].coarse == InternTable<FreeShares>::none) {
+    FreeShares coarse = table_[id];
+    coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
+    const StateId coarse_id = intern(coarse);
+    states_[id].coarse = coarse_id;
+  }
+  const StateId coarse = states_[id].coarse;
+  State& state = states_[coarse];
+  if (state.fill_epoch != deal_epoch_) {
+    state.fill_epoch = deal_epoch_;
+    state.fill = forecast_.fill(table_[coarse]);
+  }
+  if (!deep) {
+    return state.fill;
+  }
+  if (state.deep_epoch != deal_epoch_) {
+    state.deep_epoch = deal_epoch_;
+    state.deep_fill = (state.fill + forecast_.fill_extra(table_[coarse])) / FillForecast::deep_factor;
+  }
+  return state.deep_fill;
+}
+
+const std::uint8_t* PlaceableValue::counts(StateId id) {
+  State& state = states_[id];
+  if (state.counts_size == shapes_.size() && !shapes_.empty()) {
+    return &counts_[state.counts_at];
+  }
+  state.counts_at = static_cast<std::uint32_t>(counts_.size());
+  state.counts_size = static_cast<std::uint32_t>(shapes_.size());
+  counts_.resize(counts_.size() + padded(shapes_.size()) + 1, 0);
+  const FreeShares& node = table_[id];
+  const int idle = node.idle_gpus();
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    const DemandShape& shape = shapes_[i];
+    std::int32_t fitting = 255;
+    if (shape.num_gpu > 1 || shape.gpu_milli >= whole) {
+      fitting = shape.gpu_milli >= whole ? idle / shape.num_gpu : 0;
+    } else if (shape.num_gpu == 1) {
+      fitting = idle * (whole / shape.gpu_milli);
+      for (std::size_t gpu = static_cast<std::size_t>(idle);
+           gpu < node.gpu_count && node.free_milli[gpu] >= shape.gpu_milli; ++gpu) {
+        fitting += node.free_milli[gpu] / shape.gpu_milli;
+      }
+    }
+    if (shape.cpu_milli > 0) {
+      fitting = std::min(fitting, std::max(node.cpu_milli, 0) / shape.cpu_milli);
+    }
+    counts_[state.counts_at + i] = static_cast<std::uint8_t>(std::min(fitting, 255));
+  }
+  return &counts_[state.counts_at];
+}
+
+std::int64_t PlaceableValue::price(StateId id) {
+  if (states_[id].price_epoch != price_epoch_) {
+    const std::vector<std::uint32_t>& prices = prices_[table_[id].model];
+    const std::uint8_t* fitting = counts(id);
+    states_[id].price_epoch = price_epoch_;
+    states_[id].price = dot(prices.data(), fitting, prices.size());
+  }
+  return states_[id].price;
+}
+
+}  // namespace gpusched
