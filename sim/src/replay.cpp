@@ -313,6 +313,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
     JobResult& result = result_of(pods[i]);
     if (result.start_ns < 0) {
       ++result_.summary.accepted;
+      result.first_start_ns = now_;
     }
     if (result.evictions == 0) {
       metrics_.count_accepted(job_of(pods[i]).spec, 1);
@@ -451,6 +452,10 @@ void Replay::finish() {
   Summary& summary = result_.summary;
   metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), summary.running);
   std::vector<double> waits_s;
+  std::vector<double> size_of_spec;
+  for (const JobSpec& spec : trace_.specs) {
+    size_of_spec.push_back(request_size(spec.request) * spec.replicas);
+  }
   summary.waiting = 0;
   for (std::size_t index = 0; index < result_.jobs.size(); ++index) {
     const JobResult& job = result_.jobs[index];
@@ -462,11 +467,11 @@ void Replay::finish() {
     summary.lost += job.outcome == JobOutcome::lost ? 1 : 0;
     summary.waiting += job.outcome == JobOutcome::waiting ? 1 : 0;
     if (job.start_ns >= 0) {
-      const TimeNs submit_ns = options_.arrival_order.empty() ? trace_.jobs[job.row].submit_ns : job.start_ns;
-      waits_s.push_back(static_cast<double>(job.start_ns - submit_ns) / static_cast<double>(ns_per_s));
+      const TimeNs submit_ns = options_.arrival_order.empty() ? trace_.jobs[job.row].submit_ns : job.first_start_ns;
+      waits_s.push_back(static_cast<double>(job.first_start_ns - submit_ns) / static_cast<double>(ns_per_s));
       const TimeNs end_ns = job.end_ns >= 0 ? job.end_ns : now_;
       const std::optional<double>& price = trace_.nodes[job.node].price_per_hour;
-      summary.allocated_cost += price.value_or(0) * request_size(trace_.specs[trace_.jobs[job.row].spec].request) *
+      summary.allocated_cost += price.value_or(0) * size_of_spec[trace_.jobs[job.row].spec] *
                                 static_cast<double>(end_ns - job.start_ns) / 3.6e12;
     }
     if (job.outcome != JobOutcome::finished && job.outcome != JobOutcome::running) {

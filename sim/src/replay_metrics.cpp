@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "gpusched/model/gpu_catalog.hpp"
 
@@ -71,12 +72,15 @@ ReplayMetrics::ReplayMetrics(const Trace& trace, const SimulationOptions& option
     last = static_cast<TimeNs>(options.arrival_order.size()) * ns_per_s;
   }
   timeline_step_ = std::max<TimeNs>(1, last / static_cast<TimeNs>(timeline_rows));
+  if (last > 1) {
+    window_end_ = last;
+  }
 }
 
 void ReplayMetrics::advance(TimeNs now, const ClusterState& state, const FragmentMeter& meter, std::int64_t queued,
                             std::int64_t running) {
   if (started_ && now > now_.time_ns) {
-    const double dt = seconds(now - now_.time_ns);
+    const double dt = seconds(std::max<TimeNs>(0, std::min(now, window_end_) - now_.time_ns));
     integrals_.seconds += dt;
     integrals_.gpu_allocated += dt * now_.gpu_allocated;
     integrals_.mig_allocated += dt * now_.mig_allocated;

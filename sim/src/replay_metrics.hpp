@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -43,6 +43,7 @@ class ReplayMetrics {
   double utilisation_now_ = 0;
   std::vector<TimelineRow> timeline_;
   TimeNs timeline_step_ = 0;
+  TimeNs window_end_ = std::numeric_limits<TimeNs>::max();  // time means end at the last arrival: the tail is no load
   bool started_ = false;
 };
 

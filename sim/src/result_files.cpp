@@ -109,11 +109,12 @@ std::string quoted(const std::string& text) {
 
 Status write_jobs(const std::string& path, const Trace& trace, const SimulationResult& result) {
   TextFile file(path);
-  file << "id,submit_s,start_s,end_s,outcome,node,gpus,evictions,reason\n";
+  file << "id,submit_s,first_start_s,start_s,end_s,outcome,node,gpus,evictions,reason\n";
   for (const JobResult& job : result.jobs) {
     const TraceJob& row = trace.jobs[job.row];
     file << quoted(row.id) << ",";
     file.seconds(row.submit_ns) << ",";
+    file.seconds(job.first_start_ns) << ",";
     file.seconds(job.start_ns) << ",";
     file.seconds(job.end_ns) << "," << to_string(job.outcome) << ",";
     if (job.start_ns >= 0) {

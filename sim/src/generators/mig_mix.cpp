@@ -22,8 +22,8 @@ constexpr std::array<std::string_view, 4> mix_names = {"uniform", "skew-small", 
 constexpr std::array<std::array<std::uint32_t, 6>, 4> mix_weights = {
     {{1, 1, 1, 1, 1, 1}, {6, 5, 4, 2, 2, 1}, {1, 2, 2, 4, 5, 6}, {6, 3, 1, 1, 3, 6}}};
 
-/// Half of what a TimeNs holds, so that no draw from a tail overflows it.
-constexpr double longest_trace_ns = 4.6e18;
+/// GTF ends at 3,000,000,000 s.
+constexpr double longest_trace_ns = 2.9e18;
 
 constexpr std::array<GeneratorParameter, 7> parameters = {
     {{"mix", "uniform", "", "shares of the six shapes: uniform, skew-small, skew-big, bimodal"},
@@ -123,7 +123,7 @@ Result<Trace> generate_mig_mix(const GeneratorValues& values, std::uint64_t seed
 
   if (static_cast<double>(mig_mix.jobs) * mean_gap_ns + 50.0 * mean_lifetime_ns > longest_trace_ns) {
     return Error{.code = ErrorCode::invalid_argument,
-                 .message = "parameters jobs, load and mean_lifetime_s make a trace of more than a century",
+                 .message = "parameters jobs, load and mean_lifetime_s make a trace of more than 90 years",
                  .file = "",
                  .line = 0,
                  .remedy = "Take fewer jobs, more load or shorter lifetimes"};

@@ -18,13 +18,14 @@ namespace {
 constexpr std::array<GeneratorParameter, 4> parameters = {
     {{"days", "1", "days", "length; the first day is a Monday"},
      {"nodes", "8", "nodes", "size of the cluster, 8 GPUs each"},
-     {"load", "0.85", "1", "GPU demand over the cluster's GPUs, mean over the days if nothing waits"},
+     {"load", "0.75", "1", "GPU demand over the cluster's GPUs, mean over the days if nothing waits"},
      {"model", "mixed", "",
       "GPU model of all nodes; mixed = half H100-80GB-SXM5, a quarter A100-80GB as MIG, a quarter "
       "L40S-48GB time-sliced"}}};
 
 struct NodeKind {
   std::string_view model;
+  std::string_view pool;
   NodeSharing sharing;
   std::int32_t replicas;
   std::int64_t cpu_milli;
@@ -35,10 +36,11 @@ struct NodeKind {
 };
 
 // Prices and power: examples with their date in docs/generators.md.
-constexpr NodeKind h100 = {"H100-80GB-SXM5", NodeSharing::any, 0, 192'000, 2'097'152, 2.95, 75, 680};
-constexpr NodeKind a100_mig = {"A100-80GB", NodeSharing::mig, 0, 128'000, 1'048'576, 1.30, 62, 400};
-constexpr NodeKind l40s_shared = {"L40S-48GB", NodeSharing::time_slice, 8, 128'000, 1'048'576, 0.90, 35, 350};
-constexpr std::array<NodeKind, 4> kinds_in_turn = {h100, a100_mig, h100, l40s_shared};
+constexpr std::array<NodeKind, 4> kinds_in_turn = {
+    {{"H100-80GB-SXM5", "shared", NodeSharing::any, 0, 192'000, 2'097'152, 2.95, 75, 680},
+     {"A100-80GB", "shared", NodeSharing::mig, 0, 128'000, 1'048'576, 1.30, 62, 400},
+     {"H100-80GB-SXM5", "training", NodeSharing::exclusive, 0, 192'000, 2'097'152, 2.95, 75, 680},
+     {"L40S-48GB", "shared", NodeSharing::time_slice, 8, 128'000, 1'048'576, 0.90, 35, 350}}};
 
 void add_nodes(const MixedDay& day, Trace& trace) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(day.nodes); ++i) {
@@ -47,8 +49,9 @@ void add_nodes(const MixedDay& day, Trace& trace) {
     node.id = numbered("node-", i, 4);
     node.num_gpu = 8;
     node.gpu_model = day.model.empty() ? std::string(kind.model) : day.model;
-    node.cpu_milli = day.model.empty() ? kind.cpu_milli : h100.cpu_milli;
-    node.memory_mib = day.model.empty() ? kind.memory_mib : h100.memory_mib;
+    node.cpu_milli = day.model.empty() ? kind.cpu_milli : kinds_in_turn[0].cpu_milli;
+    node.memory_mib = day.model.empty() ? kind.memory_mib : kinds_in_turn[0].memory_mib;
+    node.labels = {{"pool", std::string(kind.pool)}};
     if (day.model.empty()) {
       node.sharing = kind.sharing;
       node.replicas = kind.replicas;
@@ -112,7 +115,7 @@ Result<MixedDay> read_parameters(const GeneratorValues& values) {
                  .line = 0,
                  .remedy = "Take fewer days or nodes"};
   }
-  GpuModelId of_profiles = find_gpu_model(a100_mig.model).value();
+  GpuModelId of_profiles = find_gpu_model(kinds_in_turn[1].model).value();
   if (values.find("model")->second != "mixed") {
     of_profiles = reader.gpu_model("model");
     day.model = std::string(gpu_model(of_profiles).name);

@@ -141,7 +141,8 @@ std::vector<Source> sources() {
   };
 }
 
-JobSpec spec_of(const MixedDay& day, const Amount& amount) {
+/// `may_train`: whether the jobs may use the nodes of the training pool.
+JobSpec spec_of(const MixedDay& day, const Amount& amount, bool may_train) {
   JobSpec spec;
   GpuRequest& request = spec.request;
   request.num_gpu = amount.num_gpu;
@@ -156,6 +157,10 @@ JobSpec spec_of(const MixedDay& day, const Amount& amount) {
   }
   if (amount.needs_h100 && day.model.empty()) {
     request.gpu_models = {"H100-80GB-SXM5"};
+  }
+  if (amount.shape == no_shape && request.gpu_milli == milli_per_unit && !may_train) {
+    // Without this, services would sit on every node for good, and no gang of two whole nodes would ever start.
+    request.node_labels = {{"pool", "shared"}};
   }
   spec.replicas = amount.replicas;
   spec.gang_min = amount.replicas > 1 ? amount.replicas : 0;
@@ -192,7 +197,7 @@ void add_source(const MixedDay& day, const Source& source, std::uint64_t seed, T
   for (const double time_s : draw_cox_arrivals(profile, day.span_s(), seed, entity)) {
     const std::size_t row = source.in_turn ? number % source.amounts.size() : draw_row(request, source.amounts);
     const Amount& amount = source.amounts[row];
-    JobSpec spec = spec_of(day, amount);
+    JobSpec spec = spec_of(day, amount, source.job_class == JobClass::batch);
     spec.kind = std::string(source.kind);
     spec.tenant = draw_tenant(request);
     spec.queue = std::string(source.name);
@@ -227,7 +232,7 @@ void add_services(const MixedDay& day, MixedDaySource source, std::string_view n
     const double popular_gpus = most_popular_gpus / std::pow(static_cast<double>(rank), 1.2);
     const auto popularity = std::llround(popular_gpus / amount.gpus());
     const auto affordable = std::max<long long>(1, static_cast<long long>(left / amount.gpus()));
-    JobSpec spec = spec_of(day, amount);
+    JobSpec spec = spec_of(day, amount, false);
     spec.replicas = static_cast<std::int32_t>(std::clamp<long long>(popularity, 1, affordable));
     spec.kind = "service";
     spec.tenant = draw_tenant(request);

@@ -215,6 +215,12 @@ Result<Trace> generate_openb_like(const GeneratorValues& values, std::uint64_t s
     const TimeNs duration_ns = to_steps_ns(law.draw_s(duration), ns_per_s);
     builder.add(numbered("pod-", static_cast<std::size_t>(i), 4), draw_pod(request), now_ns, duration_ns);
   }
+  // The trace ends with its last arrival, like a recording: what runs beyond it stays.
+  for (TraceJob& job : trace.jobs) {
+    if (job.submit_ns + job.duration_ns > now_ns) {
+      job.duration_ns = -1;
+    }
+  }
   trace.metadata["source"] = "published statistics of Alibaba cluster-trace-gpu-v2023; no row of it is copied";
   return trace;
 }

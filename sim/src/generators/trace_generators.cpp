@@ -86,7 +86,6 @@ Result<Trace> generate_trace(std::string_view name, const std::map<std::string, 
       text += (text.empty() ? "" : "|") + std::string(parameter) + "=" + value;
     }
     std::map<std::string, std::string>& metadata = generated.value().metadata;
-    metadata["gtf_version"] = "1";
     metadata["name"] = std::string(name);
     metadata["time_origin"] = "anonymous";
     metadata["generator"] = "gpusched-sim " + std::string(name);

@@ -39,7 +39,8 @@ const char* to_string(JobOutcome outcome);
 /// What became of one job (its first replica stands for a gang).
 struct JobResult {
   std::uint32_t row = 0;  ///< of the trace
-  TimeNs start_ns = -1;  ///< of the last start; -1 = never
+  TimeNs first_start_ns = -1;  ///< ends the wait that is reported; -1 = never
+  TimeNs start_ns = -1;        ///< of the last start, after evictions
   TimeNs end_ns = -1;    ///< -1 = not ended
   std::uint32_t node = 0xffffffffU;
   std::uint16_t evictions = 0;
@@ -78,7 +79,7 @@ struct AcceptanceRow {
   std::int64_t accepted = 0;
 };
 
-/// The figures of a replay.
+/// The figures of a replay. Time means run to the last arrival; after it the cluster only drains.
 struct Summary {
   std::int64_t jobs = 0, accepted = 0, finished = 0, rejected = 0, infeasible = 0, abandoned = 0, lost = 0;
   std::int64_t waiting = 0, running = 0, evictions = 0, preemptions = 0;

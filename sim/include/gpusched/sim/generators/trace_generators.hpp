@@ -34,7 +34,7 @@ struct TraceGenerator {
 std::span<const TraceGenerator> trace_generators();
 
 /// Generates a trace: the same one for the same name, parameters and seed, on every compiler.
-/// Its metadata say how: gtf_version, name, time_origin (anonymous), generator, seed, parameters (all of them,
+/// Its metadata say how: name, time_origin (anonymous), generator, seed, parameters (all of them,
 /// "NAME=VALUE|..."), params_hash (FNV-1a, 64 bits, of that text).
 /// Errors: not_found for an unknown generator or parameter, with the known ones; invalid_argument for a value that is
 /// malformed or out of its range, with the range.
