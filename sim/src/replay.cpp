@@ -102,7 +102,8 @@ void Replay::build_units() {
                       .pod_count = static_cast<std::uint32_t>(pods.size()),
                       .submit_ns = submit_ns,
                       .run = 0,
-                      .running_pods = 0});
+                      .running_pods = 0,
+                      .counts = true});
     unit_pods_.insert(unit_pods_.end(), pods.begin(), pods.end());
   };
   std::vector<PodId> replicas;
@@ -180,17 +181,26 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
   metrics_.advance(0, engine_.state(), meter_, 0, 0);
   const auto warmup = static_cast<std::size_t>(options_.warmup_fraction * static_cast<double>(arrivals_.size()));
   std::size_t next = 0;
-  while (next < arrivals_.size() || !agenda_.empty()) {
+  for (;;) {
     // Departures and node events up to an arrival's time come first.
-    const bool arrival_first = agenda_.empty() || (next < arrivals_.size() &&
-                                                   units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
-    const TimeNs time_ns = arrival_first ? units_[arrivals_[next]].submit_ns : agenda_.top().time_ns;
+    const bool ended = next == arrivals_.size() && agenda_.empty();
+    const bool arrival_first = next < arrivals_.size() &&
+                               (agenda_.empty() || units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
+    const TimeNs time_ns = ended           ? now_
+                           : arrival_first ? units_[arrivals_[next]].submit_ns
+                                           : agenda_.top().time_ns;
+    if (resources_freed_ && (ended || time_ns != now_)) {
+      drain_queue();  // what starts now may end before the next event: look again
+      continue;
+    }
+    if (ended) {
+      break;
+    }
     if (options_.until_ns >= 0 && time_ns > options_.until_ns) {
       now_ = options_.until_ns;
       break;
     }
     if (time_ns != now_) {
-      drain_queue();
       metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()),
                        result_.summary.running);
       now_ = time_ns;
@@ -198,6 +208,9 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
     if (arrival_first) {
       if (next == warmup) {
         metrics_.restart_acceptance();
+        for (std::size_t i = 0; i < next; ++i) {
+          units_[arrivals_[i]].counts = false;
+        }
       }
       arrive(arrivals_[next++]);
       if (progress && (next & 0xfffU) == 0) {
@@ -213,7 +226,6 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
       break;
     }
   }
-  drain_queue();
   finish();
   if (progress) {
     progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
@@ -233,7 +245,7 @@ void Replay::handle(const Pending& pending) {
       return;
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];
-      if (unit.run == pending.run && result_of(pods_of(pending.subject)[0]).outcome == JobOutcome::waiting) {
+      if (unit.run == pending.run && unit.running_pods == 0) {
         const PodId pod = pods_of(pending.subject)[0];
         queue_.remove(pending.subject, spec_of(pod).request.priority, unit.submit_ns, job_of(pod).spec);
         drop(pending.subject, JobOutcome::abandoned);
@@ -251,10 +263,10 @@ void Replay::arrive(std::uint32_t unit) {
     metrics_.count_arrival(job_of(pod).spec, 1);
   }
   const PodId first = pods_of(unit)[0];
+  const std::uint32_t run = units_[unit].run;
   const bool head_of_line_blocked = options_.queue == QueueDiscipline::fifo && queue_.size() > 0;
   if (head_of_line_blocked || !try_start(unit)) {
-    const JobResult& result = result_of(first);
-    if (result.outcome == JobOutcome::waiting) {
+    if (units_[unit].run == run) {  // not dropped
       if (options_.queue == QueueDiscipline::reject) {
         drop(unit, JobOutcome::rejected);
       } else {
@@ -315,7 +327,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
       ++result_.summary.accepted;
       result.first_start_ns = now_;
     }
-    if (result.evictions == 0) {
+    if (result.evictions == 0 && units_[unit].counts) {
       metrics_.count_accepted(job_of(pods[i]).spec, 1);
     }
     result.start_ns = now_;
@@ -411,12 +423,9 @@ void Replay::drain_queue() {
     const bool strict = options_.queue == QueueDiscipline::fifo;
     std::vector<std::uint32_t> lost;
     queue_.pass(strict, [&](std::uint32_t unit) {
-      if (try_start(unit)) {
-        return true;
-      }
-      const JobResult& result = result_of(pods_of(unit)[0]);
-      if (result.outcome == JobOutcome::infeasible) {
-        return true;  // leaves the queue for good
+      const std::uint32_t run = units_[unit].run;
+      if (try_start(unit) || units_[unit].run != run) {
+        return true;  // it runs, or was dropped as infeasible
       }
       if (options_.queue == QueueDiscipline::reject) {
         lost.push_back(unit);
@@ -428,6 +437,7 @@ void Replay::drain_queue() {
       queue_.remove(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
       drop(unit, JobOutcome::rejected);
     }
+    resources_freed_ |= !lost.empty();  // those in line behind them are tried, and lost, too
   }
   resources_freed_ = false;
 }

@@ -42,6 +42,7 @@ class Replay {
     TimeNs submit_ns = 0;
     std::uint32_t run = 0;
     std::uint32_t running_pods = 0;
+    bool counts = true;  // for acceptance: arrived after the warm-up
   };
   struct HealthStep {
     TimeNs time_ns = 0;

@@ -79,23 +79,6 @@ ReplayMetrics::ReplayMetrics(const Trace& trace, const SimulationOptions& option
 
 void ReplayMetrics::advance(TimeNs now, const ClusterState& state, const FragmentMeter& meter, std::int64_t queued,
                             std::int64_t running) {
-  if (started_ && now > now_.time_ns) {
-    const double dt = seconds(std::max<TimeNs>(0, std::min(now, window_end_) - now_.time_ns));
-    integrals_.seconds += dt;
-    integrals_.gpu_allocated += dt * now_.gpu_allocated;
-    integrals_.mig_allocated += dt * now_.mig_allocated;
-    integrals_.active_gpus += dt * now_.active_gpus;
-    integrals_.fragment_gpus += dt * now_.fragment_gpus;
-    integrals_.unusable_slices += dt * now_.unusable_slices;
-    integrals_.fragment_ratio += dt * ratio_now_;
-    integrals_.utilisation_active += dt * utilisation_now_;
-    if (timeline_.empty() || now >= timeline_.back().time_ns + timeline_step_) {
-      timeline_.push_back(now_);
-      timeline_.back().time_ns = now;
-    }
-  }
-  started_ = true;
-  now_.time_ns = now;
   now_.gpu_allocated = allocated_fraction(state);
   now_.mig_allocated =
       ratio(static_cast<double>(state.used_mig_units()), static_cast<double>(state.total_mig_units()));
@@ -105,8 +88,23 @@ void ReplayMetrics::advance(TimeNs now, const ClusterState& state, const Fragmen
   now_.unusable_slices = meter.unusable_slices();
   now_.queued = queued;
   now_.running = running;
-  ratio_now_ = ratio(fragment_milli, static_cast<double>(meter.free_gpu_milli()));
-  utilisation_now_ = ratio(now_.gpu_allocated * static_cast<double>(state.total_gpus()), now_.active_gpus);
+  if (now > now_.time_ns) {
+    const double dt = seconds(std::max<TimeNs>(0, std::min(now, window_end_) - now_.time_ns));
+    integrals_.seconds += dt;
+    integrals_.gpu_allocated += dt * now_.gpu_allocated;
+    integrals_.mig_allocated += dt * now_.mig_allocated;
+    integrals_.active_gpus += dt * now_.active_gpus;
+    integrals_.fragment_gpus += dt * now_.fragment_gpus;
+    integrals_.unusable_slices += dt * now_.unusable_slices;
+    integrals_.fragment_ratio += dt * ratio(fragment_milli, static_cast<double>(meter.free_gpu_milli()));
+    integrals_.utilisation_active +=
+        dt * ratio(now_.gpu_allocated * static_cast<double>(state.total_gpus()), now_.active_gpus);
+    if (timeline_.empty() || now >= timeline_.back().time_ns + timeline_step_) {
+      timeline_.push_back(now_);
+      timeline_.back().time_ns = now;
+    }
+  }
+  now_.time_ns = now;
 }
 
 void ReplayMetrics::count_arrival(std::uint32_t spec, std::int64_t pods) { counts_[spec].arrived += pods; }

@@ -15,7 +15,7 @@ class ReplayMetrics {
  public:
   ReplayMetrics(const Trace& trace, const SimulationOptions& options);
 
-  /// Counts the time since the last call at the state that held during it, then takes the state of now.
+  /// Counts the time since the last call at the state that held during it. Call before the state changes at `now`.
   void advance(TimeNs now, const ClusterState& state, const FragmentMeter& meter, std::int64_t queued,
                std::int64_t running);
   void count_arrival(std::uint32_t spec, std::int64_t pods);
@@ -39,12 +39,9 @@ class ReplayMetrics {
   std::vector<SpecCount> counts_;
   Integrals integrals_;
   TimelineRow now_;
-  double ratio_now_ = 0;
-  double utilisation_now_ = 0;
   std::vector<TimelineRow> timeline_;
   TimeNs timeline_step_ = 0;
   TimeNs window_end_ = std::numeric_limits<TimeNs>::max();  // time means end at the last arrival: the tail is no load
-  bool started_ = false;
 };
 
 /// Fraction of all GPUs in use; instances count by their placement units.
