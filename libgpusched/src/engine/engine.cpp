@@ -52,8 +52,9 @@ Status Engine::observe(const Event& event) {
 }
 
 Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<const NodeId>> scope) {
-  const GpuRequest& wanted = state_.request(request);
-  Decision decision = wanted.mig_profile.empty() ? decide_on_nodes(request, scope) : decide_mig(request, scope);
+  const bool on_nodes = state_.request(request).mig_profile.empty();
+  Decision decision = on_nodes ? decide_on_nodes(request, scope) : decide_mig(request, scope);
+  const GpuRequest& wanted = state_.request(request);  // deciding may number a request, which moves them all
   const auto held = state_.held_by_priority();
   if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
       held.front().first < wanted.priority) {
