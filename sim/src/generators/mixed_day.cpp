@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<GeneratorParameter, 4> parameters = {
     {{"days", "1", "days", "length; the first day is a Monday"},
      {"nodes", "8", "nodes", "size of the cluster, 8 GPUs each"},
-     {"load", "0.75", "1", "GPU demand over the cluster's GPUs, mean over the days if nothing waits"},
+     {"load", "0.7", "1", "GPU demand over the cluster's GPUs, mean over the days if nothing waits"},
      {"model", "mixed", "",
       "GPU model of all nodes; mixed = half H100-80GB-SXM5, a quarter A100-80GB as MIG, a quarter "
       "L40S-48GB time-sliced"}}};
@@ -148,7 +148,7 @@ Result<Trace> generate_mixed_day(const GeneratorValues& values, std::uint64_t se
   builder.finish();
   if (day.model.empty()) {
     trace.metadata["currency"] = "USD";
-    trace.metadata["prices"] = "examples of 2026 per GPU-hour (H100 and A100: list prices; L40S: assumed); no offer";
+    trace.metadata["prices"] = "examples as of 2026-11, per GPU-hour (H100 and A100: list prices; L40S: assumed)";
   }
   return trace;
 }

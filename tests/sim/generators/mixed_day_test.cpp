@@ -87,7 +87,7 @@ TEST(MixedDayTest, SubmitsTrainingFarLessEvenlyThanPoisson) {
 }
 
 TEST(MixedDayTest, HasEveryKindOfRequestInTheShippedTrace) {
-  const Trace trace = generated({}, 7);
+  const Trace trace = generated({}, 10);
   std::set<JobClass> classes;
   std::set<std::string> profiles;
   bool share = false;
@@ -119,7 +119,8 @@ TEST(MixedDayTest, FitsEveryRequestOnSomeEmptyNode) {
       const bool sharing =
           mig ? node.sharing == NodeSharing::mig || (node.sharing == NodeSharing::any && model.has_lattice())
               : request.num_gpu == 0 || node.sharing != NodeSharing::mig;
-      return allowed && sharing && request.num_gpu <= node.num_gpu && request.cpu_milli <= node.cpu_milli &&
+      const bool labels = request.node_labels.empty() || request.node_labels == node.labels;
+      return allowed && sharing && labels && request.num_gpu <= node.num_gpu && request.cpu_milli <= node.cpu_milli &&
              request.memory_mib <= node.memory_mib && request.gpu_memory_mib <= model.memory_mib.value();
     });
     EXPECT_GE(fitting, spec.gang_min > 0 ? spec.gang_min : 1) << spec.queue << " " << request.mig_profile;

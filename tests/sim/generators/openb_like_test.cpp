@@ -65,11 +65,10 @@ double final_demand(const Trace& trace) {
   for (const TraceNode& node : trace.nodes) {
     gpus += node.num_gpu;
   }
-  const TimeNs end_ns = trace.jobs.back().submit_ns;
   double demand = 0;
   for (const TraceJob& job : trace.jobs) {
     const GpuRequest& request = trace.specs[job.spec].request;
-    demand += job.submit_ns + job.duration_ns > end_ns ? request.num_gpu * request.gpu_milli / 1000.0 : 0;
+    demand += job.duration_ns < 0 ? request.num_gpu * request.gpu_milli / 1000.0 : 0;
   }
   return demand / gpus;
 }

@@ -1,0 +1,46 @@
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "gpusched/sim/generators/trace_generators.hpp"
+#include "gpusched/sim/readers/trace_formats.hpp"
+
+namespace gpusched::sim {
+namespace {
+
+// The folder traces/ beside tests/.
+std::string trace_folder(const std::string& name) {
+  const std::filesystem::path tests = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+  return (tests.parent_path() / "traces" / name).string();
+}
+
+TEST(ShippedTracesTest, AreWhatTheirGeneratorsGive) {
+  const std::map<std::string, std::uint64_t> seeds = {{"tiny", 7}, {"mixed-day", 10}, {"openb-like", 7}};
+  for (const auto& [name, seed] : seeds) {
+    const Result<ReadOutcome> read = read_trace("gtf:" + trace_folder(name));
+    ASSERT_TRUE(read.ok()) << read.error().to_string();
+    EXPECT_EQ(read.value().report.read, read.value().report.kept) << name;
+    const Result<Trace> generated = generate_trace(name, {}, seed);
+    ASSERT_TRUE(generated.ok()) << generated.error().to_string();
+    const Trace& shipped = read.value().trace;
+    const Trace& trace = generated.value();
+    EXPECT_EQ(shipped.metadata, trace.metadata) << name;
+    EXPECT_EQ(shipped.nodes, trace.nodes) << name;
+    EXPECT_EQ(shipped.gangs, trace.gangs) << name;
+    EXPECT_EQ(shipped.events, trace.events) << name;
+    ASSERT_EQ(shipped.jobs.size(), trace.jobs.size()) << name;
+    for (std::size_t i = 0; i < trace.jobs.size(); ++i) {
+      // Specs are numbered by first appearance, which sorting by time changes.
+      TraceJob job = shipped.jobs[i];
+      EXPECT_EQ(shipped.specs[job.spec], trace.specs[trace.jobs[i].spec]) << name << " " << job.id;
+      job.spec = trace.jobs[i].spec;
+      EXPECT_EQ(job, trace.jobs[i]) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gpusched::sim
