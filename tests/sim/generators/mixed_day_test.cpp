@@ -87,7 +87,7 @@ TEST(MixedDayTest, SubmitsTrainingFarLessEvenlyThanPoisson) {
 }
 
 TEST(MixedDayTest, HasEveryKindOfRequestInTheShippedTrace) {
-  const Trace trace = generated({}, 10);
+  const Trace trace = generated({}, 1);
   std::set<JobClass> classes;
   std::set<std::string> profiles;
   bool share = false;
