@@ -1,5 +1,6 @@
 #include "gpusched/io/event_log.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -101,6 +102,9 @@ Error bad(std::string message) {
 Status Replayer::line(const Json& json, std::string_view text) {
   const auto type = json.at("type").get<std::string>();
   if (type == "header") {
+    if (engine_) {
+      return bad("a second header");
+    }
     if (json.at("version").get<int>() != log_version) {
       return bad("event log version " + json.at("version").dump() + " is not " + std::to_string(log_version));
     }
@@ -201,8 +205,10 @@ Status Replayer::decision(const Json& json, std::string_view text) {
   for (const Json& name : json.at("pods")) {
     names.push_back(name.get<std::string>());
     const auto found = pods_.find(names.back());
-    if (found == pods_.end() || engine_->state().pod(found->second)->phase != PodPhase::pending) {
-      return bad("a decision for pod '" + names.back() + "', which does not wait for one");
+    const PodRecord* record = found == pods_.end() ? nullptr : engine_->state().pod(found->second);
+    if (record == nullptr || record->phase != PodPhase::pending ||
+        std::find(ids.begin(), ids.end(), found->second) != ids.end()) {
+      return bad("a decision for pod '" + names.back() + "', which does not wait for one, or twice");
     }
     ids.push_back(found->second);
   }
