@@ -185,11 +185,15 @@ Decision Engine::decide_several_instances(RequestClassId request, const std::vec
         node.cpu_free_milli < wanted.cpu_milli || node.memory_free_mib < wanted.memory_mib) {
       continue;
     }
+    const std::optional<MigPreference>& known = caches_->mig_preferences[node.gpus[0].model];
+    if (!known) {
+      continue;  // no GPU of this model could be cut so far
+    }
     GpuStates gpus = node.gpus;  // a copy to place one instance after the other on
     Bind bind;
     bind.candidate.node = id;
     const ResolvedProfile& profile = caches_->filter.resolve(state_, request, gpus[0].model);
-    const MigPreference& preference = *caches_->mig_preferences[gpus[0].model];
+    const MigPreference& preference = *known;
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpus[0].model});
     while (bind.candidate.gpus.size() < static_cast<std::size_t>(wanted.num_gpu)) {
       std::size_t device = gpus.size();
