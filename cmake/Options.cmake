@@ -29,6 +29,8 @@ if(PROJECT_IS_TOP_LEVEL)
   find_program(GPUSCHED_CCACHE ccache)
   mark_as_advanced(GPUSCHED_CCACHE)
   if(GPUSCHED_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${GPUSCHED_CCACHE})
+    # Paths relative to the checkout, so that a fresh clone finds what another one compiled.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+                                    ${GPUSCHED_CCACHE})
   endif()
 endif()

@@ -1,8 +1,7 @@
 #include "arguments.hpp"
 
-#include <yaml-cpp/yaml.h>
-
 #include <CLI/CLI.hpp>
+#include <yaml-cpp/yaml.h>
 
 #include "gpusched/base/version.hpp"
 
@@ -33,8 +32,9 @@ constexpr const char* convert_examples = R"(Examples:
   kubectl get nodes,pods -A -o json | gpusched-sim convert kubectl:- --to gtf:cluster)";
 
 void add_replay_options(CLI::App& app, ReplayArguments& replay) {
-  app.add_option("--cluster", replay.cluster,
-                 "nodes: a nodes file, or a shorthand COUNTxMODEL:GPUS[@SHARING], joined by commas; default: the trace's");
+  app.add_option(
+      "--cluster", replay.cluster,
+      "nodes: a nodes file, or a shorthand COUNTxMODEL:GPUS[@SHARING], joined by commas; default: the trace's");
   app.add_option("--trace", replay.trace, "FORMAT:PATH, PATH, or generate:NAME:PARAMETER=VALUE,...");
   app.add_option("--nodes", replay.nodes, "nodes alone, as FORMAT:PATH");
   app.add_option("--jobs", replay.jobs, "jobs alone, as FORMAT:PATH");
@@ -48,7 +48,9 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::IsMember({"trace", "none"}))
       ->capture_default_str();
   app.add_option("--prices", replay.prices, "YAML or JSON map of GPU model to price per GPU-hour");
-  app.add_option("--seed", replay.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--seed", replay.seed, "seed of everything random")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--until", replay.until_s, "stop at this time of the trace, seconds")->check(CLI::NonNegativeNumber);
   app.add_option("--warmup", replay.warmup, "fraction of the arrivals left out of acceptance")
       ->check(CLI::Range(0.0, 0.99));
@@ -127,7 +129,8 @@ void build(CLI::App& app, Arguments& arguments) {
   generate->add_option("-p,--param", arguments.generate.parameters, "NAME=VALUE, repeatable")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->delimiter(',');
-  generate->add_option("--out", arguments.generate.out, "FORMAT:PATH; a bare path is GTF, - is GTF JSON lines on stdout")
+  generate
+      ->add_option("--out", arguments.generate.out, "FORMAT:PATH; a bare path is GTF, - is GTF JSON lines on stdout")
       ->capture_default_str();
   generate->footer(generate_examples);
 

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "arguments.hpp"
 #include "gpusched/base/result.hpp"
+
+#include "arguments.hpp"
 
 namespace gpusched::cli {
 

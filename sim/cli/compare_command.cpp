@@ -2,15 +2,17 @@
 #include <array>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
 #include <thread>
 
-#include "commands.hpp"
+#include <nlohmann/json.hpp>
+
 #include "gpusched/base/philox.hpp"
 #include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/result_files.hpp"
+
+#include "commands.hpp"
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {

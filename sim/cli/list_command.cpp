@@ -1,13 +1,15 @@
 #include <iomanip>
 #include <iostream>
+
 #include <nlohmann/json.hpp>
 
-#include "commands.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/model/mig_lattice.hpp"
 #include "gpusched/policy/registry.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
+
+#include "commands.hpp"
 
 namespace gpusched::cli {
 
@@ -18,9 +20,8 @@ using Json = nlohmann::ordered_json;
 Json parameters_json(const auto& parameters) {
   Json json = Json::array();
   for (const auto& parameter : parameters) {
-    json.push_back({{"name", parameter.name},
-                    {"default", parameter.default_value},
-                    {"description", parameter.description}});
+    json.push_back(
+        {{"name", parameter.name}, {"default", parameter.default_value}, {"description", parameter.description}});
   }
   return json;
 }

@@ -1,17 +1,18 @@
 #include "replay_inputs.hpp"
 
-#include <unistd.h>
-#include <yaml-cpp/yaml.h>
-
 #include <filesystem>
 #include <iostream>
 #include <map>
+
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
 
 #include "gpusched/base/philox.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/cluster_builder.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/readers/arrival_order.hpp"
+#include "gpusched/sim/readers/openb.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
 
 namespace gpusched::cli {
@@ -21,7 +22,10 @@ namespace {
 constexpr std::string_view generate_prefix = "generate:";
 
 Error usage(std::string message, std::string remedy) {
-  return {.code = ErrorCode::invalid_argument, .message = std::move(message), .file = {}, .line = 0,
+  return {.code = ErrorCode::invalid_argument,
+          .message = std::move(message),
+          .file = {},
+          .line = 0,
           .remedy = std::move(remedy)};
 }
 
@@ -122,7 +126,11 @@ Status load_prices(const std::string& path, sim::Trace& trace) {
   std::map<std::string, double> prices;
   try {
     for (const auto& entry : YAML::LoadFile(path)) {
-      prices[entry.first.as<std::string>()] = entry.second.as<double>();
+      const auto price = entry.second.as<double>();
+      if (!(price >= 0)) {
+        return usage("price of " + entry.first.as<std::string>() + " in '" + path + "' is negative", {});
+      }
+      prices[entry.first.as<std::string>()] = price;
     }
   } catch (const YAML::Exception& problem) {
     return Error{.code = ErrorCode::invalid_argument,
@@ -197,7 +205,11 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
     if (!order) {
       return order.error();
     }
-    options.arrival_order = std::move(order.value().arrivals);
+    // The file counts rows of the pod list; the trace is in order of time.
+    const std::vector<std::uint32_t> rows = sim::jobs_in_file_order(inputs.trace);
+    for (const std::uint32_t row : order.value().arrivals) {
+      options.arrival_order.push_back(rows[row]);
+    }
     options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
     options.queue = sim::QueueDiscipline::reject;  // published rule: one try, nobody leaves
   }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include "arguments.hpp"
 #include "gpusched/base/result.hpp"
 #include "gpusched/sim/simulator.hpp"
 #include "gpusched/sim/trace.hpp"
+
+#include "arguments.hpp"
 
 namespace gpusched::cli {
 

@@ -4,11 +4,12 @@
 #include <iostream>
 #include <sstream>
 
-#include "commands.hpp"
 #include "gpusched/io/event_log.hpp"
 #include "gpusched/sim/curve.hpp"
 #include "gpusched/sim/event_log_observer.hpp"
 #include "gpusched/sim/result_files.hpp"
+
+#include "commands.hpp"
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {
@@ -49,8 +50,8 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
   line("acceptance", percent(s.acceptance) + " by count, " + percent(s.acceptance_by_size) + " by size");
   std::string kinds;
   for (const sim::AcceptanceRow& row : s.acceptance_by_kind) {
-    kinds += (kinds.empty() ? "" : ", ") + row.kind + " " + std::to_string(row.accepted) + "/" +
-             std::to_string(row.arrived);
+    kinds +=
+        (kinds.empty() ? "" : ", ") + row.kind + " " + std::to_string(row.accepted) + "/" + std::to_string(row.arrived);
   }
   line("accepted by kind", kinds);
   line("GPU allocation", percent(s.gpu_allocation) + " mean, " + percent(s.final_gpu_allocation) + " at the end");
@@ -60,8 +61,8 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
   }
   line("fragmentation", decimals(s.fragment_gpus, 1) + " GPUs, " + percent(s.fragment_ratio) + " of the free ones");
   line("active GPUs", decimals(s.active_gpus, 1) + ", of these in use " + percent(s.utilisation_active));
-  line("wait p50 / p95 / p99", decimals(s.wait_s_p50, 1) + " / " + decimals(s.wait_s_p95, 1) + " / " +
-                                   decimals(s.wait_s_p99, 1) + " s");
+  line("wait p50 / p95 / p99",
+       decimals(s.wait_s_p50, 1) + " / " + decimals(s.wait_s_p95, 1) + " / " + decimals(s.wait_s_p99, 1) + " s");
   if (s.evictions > 0) {
     line("evictions", std::to_string(s.evictions) + ", of these preempted " + std::to_string(s.preemptions));
   }
@@ -78,8 +79,8 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
 Status check_log(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return Error{.code = ErrorCode::not_found, .message = "cannot read '" + path + "'", .file = {}, .line = 0,
-                 .remedy = {}};
+    return Error{
+        .code = ErrorCode::not_found, .message = "cannot read '" + path + "'", .file = {}, .line = 0, .remedy = {}};
   }
   std::ostringstream text;
   text << file.rdbuf();

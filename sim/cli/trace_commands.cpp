@@ -1,8 +1,9 @@
 #include <iostream>
 
-#include "commands.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
+
+#include "commands.hpp"
 
 namespace gpusched::cli {
 

@@ -10,16 +10,19 @@ namespace gpusched::sim {
 namespace {
 
 Error malformed(std::string_view part) {
-  return {.code = ErrorCode::invalid_argument,
-          .message = "cluster '" + std::string(part) + "' is neither a file nor COUNTxMODEL:GPUS",
-          .file = {},
-          .line = 0,
-          .remedy = "Write for example 16xH100-80GB-SXM5:8 or 4xA100-80GB:8@mig; 'gpusched-sim list models' names models"};
+  return {
+      .code = ErrorCode::invalid_argument,
+      .message = "cluster '" + std::string(part) + "' is neither a file nor COUNTxMODEL:GPUS",
+      .file = {},
+      .line = 0,
+      .remedy = "Write for example 16xH100-80GB-SXM5:8 or 4xA100-80GB:8@mig; 'gpusched-sim list models' names models"};
 }
+
+constexpr std::int32_t most_nodes = 250'000;
 
 bool parse_count(std::string_view text, std::int32_t& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value > 0 && value <= 1'000'000;
+  return error == std::errc() && end == text.data() + text.size() && value > 0;
 }
 
 bool parse_sharing(std::string_view text, NodeSharing& sharing) {
@@ -79,6 +82,14 @@ Result<std::vector<TraceNode>> parse_cluster_shorthand(std::string_view text) {
     Result<TraceNode> node = parse_part(rest.substr(0, comma), count);
     if (!node) {
       return node.error();
+    }
+    if (count > most_nodes || nodes.size() + static_cast<std::size_t>(count) > most_nodes) {
+      return Error{
+          .code = ErrorCode::invalid_argument,
+          .message = "cluster '" + std::string(text) + "' has more than " + std::to_string(most_nodes) + " nodes",
+          .file = {},
+          .line = 0,
+          .remedy = "Write for example 16xH100-80GB-SXM5:8"};
     }
     for (std::int32_t i = 0; i < count; ++i) {
       // Zero-padded, so that name order is creation order.

@@ -1,5 +1,6 @@
 #include "gpusched/sim/event_log_observer.hpp"
 
+#include <filesystem>
 #include <map>
 
 namespace gpusched::sim {
@@ -32,16 +33,19 @@ std::vector<std::string> pod_names(const Trace& trace, const SimulationOptions& 
 
 Result<std::unique_ptr<EventLogObserver>> EventLogObserver::open(const std::string& path, const Trace& trace,
                                                                  const SimulationOptions& options) {
+  std::error_code ignored;  // fopen says what is wrong
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
   if (file == nullptr) {
-    return Error{.code = ErrorCode::io, .message = "cannot write '" + path + "'", .file = {}, .line = 0,
+    return Error{.code = ErrorCode::io,
+                 .message = "cannot write '" + path + "'",
+                 .file = {},
+                 .line = 0,
                  .remedy = "Check that the directory exists"};
   }
   std::unique_ptr<EventLogObserver> observer(new EventLogObserver(file, path, pod_names(trace, options)));
-  observer->writer_.header({.policy = options.policy,
-                            .seed = options.seed,
-                            .target = options.target,
-                            .preemption = options.preemption});
+  observer->writer_.header(
+      {.policy = options.policy, .seed = options.seed, .target = options.target, .preemption = options.preemption});
   return observer;
 }
 
@@ -76,8 +80,11 @@ Status EventLogObserver::close() {
   failed_ |= std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size();
   buffer_.clear();
   failed_ |= std::fflush(file_) != 0;
-  return failed_ ? Status(Error{.code = ErrorCode::io, .message = "cannot write '" + path_ + "'", .file = {},
-                                .line = 0, .remedy = "Check that the disk has room"})
+  return failed_ ? Status(Error{.code = ErrorCode::io,
+                                .message = "cannot write '" + path_ + "'",
+                                .file = {},
+                                .line = 0,
+                                .remedy = "Check that the disk has room"})
                  : Status();
 }
 

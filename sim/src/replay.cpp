@@ -184,11 +184,9 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
   for (;;) {
     // Departures and node events up to an arrival's time come first.
     const bool ended = next == arrivals_.size() && agenda_.empty();
-    const bool arrival_first = next < arrivals_.size() &&
-                               (agenda_.empty() || units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
-    const TimeNs time_ns = ended           ? now_
-                           : arrival_first ? units_[arrivals_[next]].submit_ns
-                                           : agenda_.top().time_ns;
+    const bool arrival_first =
+        next < arrivals_.size() && (agenda_.empty() || units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
+    const TimeNs time_ns = ended ? now_ : arrival_first ? units_[arrivals_[next]].submit_ns : agenda_.top().time_ns;
     if (resources_freed_ && (ended || time_ns != now_)) {
       drain_queue();  // what starts now may end before the next event: look again
       continue;
@@ -201,8 +199,7 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
       break;
     }
     if (time_ns != now_) {
-      metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()),
-                       result_.summary.running);
+      metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), running_pods_);
       now_ = time_ns;
     }
     if (arrival_first) {
@@ -221,9 +218,8 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
       agenda_.pop();
       handle(pending);
     }
-    if (next == arrivals_.size() && queue_.size() == 0 && options_.arrival_order.empty() &&
-        result_.summary.running == 0) {
-      break;
+    if (next == arrivals_.size() && queue_.size() == 0 && running_pods_ == 0 && options_.arrival_order.empty()) {
+      break;  // only node events are left
     }
   }
   finish();
@@ -247,7 +243,7 @@ void Replay::handle(const Pending& pending) {
       const Unit& unit = units_[pending.subject];
       if (unit.run == pending.run && unit.running_pods == 0) {
         const PodId pod = pods_of(pending.subject)[0];
-        queue_.remove(pending.subject, spec_of(pod).request.priority, unit.submit_ns, job_of(pod).spec);
+        queue_.remove(pending.subject, spec_of(pod).request.priority, unit.submit_ns, line_of(pending.subject));
         drop(pending.subject, JobOutcome::abandoned);
       }
       return;
@@ -270,7 +266,7 @@ void Replay::arrive(std::uint32_t unit) {
       if (options_.queue == QueueDiscipline::reject) {
         drop(unit, JobOutcome::rejected);
       } else {
-        queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+        queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
         resources_freed_ |= head_of_line_blocked;
         if (job_of(first).max_wait_ns >= 0) {
           schedule(now_ + job_of(first).max_wait_ns, Kind::abandon, unit, units_[unit].run);
@@ -335,7 +331,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
     result.gpus = place.gpus;
     result.outcome = JobOutcome::running;
     result.reason = RejectReason::none;
-    ++result_.summary.running;
+    ++running_pods_;
   }
   Unit& started = units_[unit];
   started.running_pods = started.pod_count;
@@ -377,7 +373,7 @@ void Replay::depart(std::uint32_t unit) {
     JobResult& result = result_of(pod);
     result.outcome = JobOutcome::finished;
     result.end_ns = now_;
-    --result_.summary.running;
+    --running_pods_;
   }
   resources_freed_ = true;
 }
@@ -397,11 +393,11 @@ void Replay::evict(PodId pod) {
     JobResult& result = result_of(member);
     ++result.evictions;
     result.outcome = JobOutcome::waiting;
-    --result_.summary.running;
+    --running_pods_;
     ++result_.summary.evictions;
   }
   const PodId first = pods_of(unit)[0];
-  queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+  queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
   resources_freed_ = true;
 }
 
@@ -434,7 +430,7 @@ void Replay::drain_queue() {
     });
     for (const std::uint32_t unit : lost) {
       const PodId first = pods_of(unit)[0];
-      queue_.remove(unit, spec_of(first).request.priority, units_[unit].submit_ns, job_of(first).spec);
+      queue_.remove(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
       drop(unit, JobOutcome::rejected);
     }
     resources_freed_ |= !lost.empty();  // those in line behind them are tried, and lost, too
@@ -460,16 +456,17 @@ void Replay::sample_arrival() {
 
 void Replay::finish() {
   Summary& summary = result_.summary;
-  metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), summary.running);
+  metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), running_pods_);
   std::vector<double> waits_s;
   std::vector<double> size_of_spec;
   for (const JobSpec& spec : trace_.specs) {
-    size_of_spec.push_back(request_size(spec.request) * spec.replicas);
+    size_of_spec.push_back(request_size(spec.request, trace_) * spec.replicas);
   }
   summary.waiting = 0;
   for (std::size_t index = 0; index < result_.jobs.size(); ++index) {
     const JobResult& job = result_.jobs[index];
     ++summary.jobs;
+    summary.running += job.outcome == JobOutcome::running ? 1 : 0;
     summary.finished += job.outcome == JobOutcome::finished ? 1 : 0;
     summary.rejected += job.outcome == JobOutcome::rejected ? 1 : 0;
     summary.infeasible += job.outcome == JobOutcome::infeasible ? 1 : 0;
@@ -505,10 +502,8 @@ const char* to_string(JobOutcome outcome) {
 
 Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
                                   std::span<ReplayObserver* const> observers, const ProgressCallback& progress) {
-  Result<Engine> engine = Engine::create({.policy = options.policy,
-                                          .seed = options.seed,
-                                          .target = options.target,
-                                          .preemption = options.preemption});
+  Result<Engine> engine = Engine::create(
+      {.policy = options.policy, .seed = options.seed, .target = options.target, .preemption = options.preemption});
   if (!engine) {
     return engine.error();
   }

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <queue>
 #include <tuple>
 #include <vector>
 
-#include "fragment_meter.hpp"
 #include "gpusched/sim/simulator.hpp"
+
+#include "fragment_meter.hpp"
 #include "replay_metrics.hpp"
 #include "wait_queue.hpp"
 
@@ -55,6 +57,10 @@ class Replay {
   std::span<const PodId> pods_of(std::uint32_t unit) const;
   const TraceJob& job_of(PodId pod) const { return trace_.jobs[row_of_job_[job_of_pod_[pod.value]]]; }
   const JobSpec& spec_of(PodId pod) const { return trace_.specs[job_of(pod).spec]; }
+  /// Units of one line are interchangeable for the queue: same request, and gangs of one size.
+  std::uint32_t line_of(std::uint32_t unit) const {
+    return job_of(pods_of(unit)[0]).spec * 64 + std::min<std::uint32_t>(units_[unit].pod_count, 63);
+  }
   JobResult& result_of(PodId pod) { return result_.jobs[job_of_pod_[pod.value]]; }
 
   void observe(Event event);
@@ -95,6 +101,7 @@ class Replay {
   TimeNs now_ = 0;
   std::uint64_t sequence_ = 0;
   bool resources_freed_ = false;
+  std::int64_t running_pods_ = 0;
   std::int64_t arrived_gpu_milli_ = 0;
 };
 

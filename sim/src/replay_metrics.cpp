@@ -31,8 +31,8 @@ double allocated_fraction(const ClusterState& state) {
   // One model per MIG node, so units over total units is the fraction of those nodes' GPUs.
   double gpus = static_cast<double>(state.used_gpu_milli()) / 1000.0;
   if (state.used_mig_units() > 0) {
-    gpus += static_cast<double>(state.used_mig_units()) * ratio(static_cast<double>(state.mig_gpus()),
-                                                               static_cast<double>(state.total_mig_units()));
+    gpus += static_cast<double>(state.used_mig_units()) *
+            ratio(static_cast<double>(state.mig_gpus()), static_cast<double>(state.total_mig_units()));
   }
   return ratio(gpus, static_cast<double>(state.total_gpus()));
 }
@@ -47,16 +47,26 @@ std::string kind_name(const GpuRequest& request) {
   return request.gpu_milli < milli_per_unit ? "share" : std::to_string(request.num_gpu);
 }
 
-double request_size(const GpuRequest& request) {
+double request_size(const GpuRequest& request, const Trace& trace) {
   if (request.mig_profile.empty()) {
     return static_cast<double>(request.num_gpu) * request.gpu_milli / 1000.0;
   }
-  for (std::uint32_t i = 0; i < gpu_catalog().size(); ++i) {
-    const GpuModelId model{i};
-    const Result<MigProfileId> profile = find_mig_profile(model, request.mig_profile);
+  // One name is another share of another model: the first model of this cluster that has the profile counts.
+  const std::string* last_seen = nullptr;
+  for (const TraceNode& node : trace.nodes) {
+    if (last_seen != nullptr && *last_seen == node.gpu_model) {
+      continue;
+    }
+    last_seen = &node.gpu_model;
+    const Result<GpuModelId> model = find_gpu_model(node.gpu_model);
+    if (!model || !gpu_model(model.value()).has_lattice()) {
+      continue;
+    }
+    const Result<MigProfileId> profile = find_mig_profile(model.value(), request.mig_profile);
     if (profile.ok()) {
-      return static_cast<double>(request.num_gpu) * gpu_model(model).profiles[profile.value().value].memory_units /
-             gpu_model(model).placement_units;
+      return static_cast<double>(request.num_gpu) *
+             gpu_model(model.value()).profiles[profile.value().value].memory_units /
+             gpu_model(model.value()).placement_units;
     }
   }
   return request.num_gpu;
@@ -80,8 +90,7 @@ ReplayMetrics::ReplayMetrics(const Trace& trace, const SimulationOptions& option
 void ReplayMetrics::advance(TimeNs now, const ClusterState& state, const FragmentMeter& meter, std::int64_t queued,
                             std::int64_t running) {
   now_.gpu_allocated = allocated_fraction(state);
-  now_.mig_allocated =
-      ratio(static_cast<double>(state.used_mig_units()), static_cast<double>(state.total_mig_units()));
+  now_.mig_allocated = ratio(static_cast<double>(state.used_mig_units()), static_cast<double>(state.total_mig_units()));
   now_.active_gpus = static_cast<double>(state.active_gpus());
   const double fragment_milli = static_cast<double>(meter.weighted_fragment()) / static_cast<double>(meter.weight());
   now_.fragment_gpus = fragment_milli / 1000.0;
@@ -135,7 +144,7 @@ void ReplayMetrics::fill(Summary& summary, std::vector<TimelineRow>& timeline, s
     row.kind = kind_name(request);
     row.arrived += counts_[i].arrived;
     row.accepted += counts_[i].accepted;
-    const double size = request_size(request);
+    const double size = request_size(request, trace_);
     arrived += static_cast<double>(counts_[i].arrived);
     accepted += static_cast<double>(counts_[i].accepted);
     arrived_size += size * static_cast<double>(counts_[i].arrived);

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "fragment_meter.hpp"
 #include "gpusched/sim/simulator.hpp"
+
+#include "fragment_meter.hpp"
 
 namespace gpusched::sim {
 
@@ -49,6 +50,6 @@ double allocated_fraction(const ClusterState& state);
 /// Name of the kind of a request in acceptance tables.
 std::string kind_name(const GpuRequest& request);
 /// What a request weighs in acceptance by size: GPUs, or placement units over those of a whole GPU.
-double request_size(const GpuRequest& request);
+double request_size(const GpuRequest& request, const Trace& trace);
 
 }  // namespace gpusched::sim

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+
 #include <nlohmann/json.hpp>
 
 namespace gpusched::sim {
@@ -23,10 +24,17 @@ Error cannot_write(const std::string& path) {
           .remedy = "Check that the directory exists and has room"};
 }
 
+/// Opens a file to write; directories on the way are made.
+std::FILE* open_for_writing(const std::string& path) {
+  std::error_code ignored;  // fopen says what is wrong
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  return std::fopen(path.c_str(), "wb");
+}
+
 /// A file written in large pieces; a million rows go through here.
 class TextFile {
  public:
-  explicit TextFile(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "wb")) {
+  explicit TextFile(const std::string& path) : path_(path), file_(open_for_writing(path)) {
     buffer_.reserve(flush_bytes + 4096);
   }
 
@@ -122,8 +130,8 @@ Status write_jobs(const std::string& path, const Trace& trace, const SimulationR
     } else {
       file << ",";
     }
-    file << "," << std::int64_t{job.evictions} << ","
-         << (job.reason == RejectReason::none ? "" : to_string(job.reason)) << "\n";
+    file << "," << std::int64_t{job.evictions} << "," << (job.reason == RejectReason::none ? "" : to_string(job.reason))
+         << "\n";
   }
   return file.close();
 }

@@ -180,7 +180,7 @@ TEST(EngineTest, WaitIsForWhatFitsAnEmptyNodeInfeasibleForTheRest) {
   EXPECT_TRUE(std::holds_alternative<Wait>(world.decide(whole_request(2)))) << "a node that is down may come back";
 }
 
-TEST(EngineTest, DISABLED_MoreInstancesThanAnyNodeHoldsAreInfeasible) {
+TEST(EngineTest, MoreInstancesThanAnyNodeHoldsAreInfeasible) {
   World world("first_fit", {gpu_node("a", "A100-80GB", 1, NodeSharing::mig)});
   EXPECT_TRUE(std::holds_alternative<Infeasible>(world.decide(mig_request("3g.40gb", 3))));
 }
@@ -203,7 +203,7 @@ TEST(EngineTest, ScopeLimitsTheNodes) {
   EXPECT_TRUE(std::holds_alternative<Wait>(world.decide(whole_request(1), std::vector<NodeId>{})));
 }
 
-TEST(EngineTest, DISABLED_ReasonsForInstancesStayWithinTheScope) {
+TEST(EngineTest, ReasonsForInstancesStayWithinTheScope) {
   World world("first_fit",
               {gpu_node("a", "A100-80GB", 1, NodeSharing::mig), gpu_node("b", "A100-80GB", 1, NodeSharing::mig)});
   world.put(mig_request("7g.80gb"), place_on(world.node("a"), {instance_on(0, "A100-80GB", "7g.80gb", 0)}));
@@ -239,7 +239,7 @@ TEST(EngineTest, InstancesHaveARunnerUpToo) {
   EXPECT_GT(std::get<Bind>(decision).runner_up.cost, std::get<Bind>(decision).cost);
 }
 
-TEST(EngineTest, DISABLED_SeveralInstancesHaveARunnerUpWhicheverNodeComesFirst) {
+TEST(EngineTest, SeveralInstancesHaveARunnerUpWhicheverNodeComesFirst) {
   for (const char* fuller : {"a", "b"}) {
     World world("best_fit",
                 {gpu_node("a", "A100-80GB", 1, NodeSharing::mig), gpu_node("b", "A100-80GB", 1, NodeSharing::mig)});
@@ -401,7 +401,7 @@ TEST(EngineTest, ADecisionWithoutAPlaceCannotBeCommitted) {
   EXPECT_TRUE(actions.empty());
 }
 
-TEST(EngineTest, DISABLED_AStalePreemptionEvictsNobody) {
+TEST(EngineTest, AStalePreemptionEvictsNobody) {
   World world("first_fit", {gpu_node("a", "T4", 2)});
   const NodeId node = world.node("a");
   const PodId left = world.put(whole_request(1), place_on(node, {share_on(0, 1000)}));
@@ -514,7 +514,7 @@ TEST_F(PreemptionTest, InstancesArePreemptedToo) {
   EXPECT_EQ(*candidate_of(decision), place_on(node, {instance_on(0, "A100-80GB", "3g.40gb", 0)}));
 }
 
-TEST_F(PreemptionTest, DISABLED_TenantLimitsHoldForThoseWhoStay) {
+TEST_F(PreemptionTest, TenantLimitsHoldForThoseWhoStay) {
   NodeSpec limited = gpu_node("a", "T4", 1, NodeSharing::time_slice);
   limited.replicas = 2;
   World world("best_fit", {limited});
@@ -562,7 +562,7 @@ TEST_F(GangTest, IsAllOrNothing) {
   EXPECT_EQ(reasons_of(decisions[0]), (Reasons{{"insufficient_gpus", 2}}));
 }
 
-TEST_F(GangTest, DISABLED_DoesNotPreemptButSaysWhyItWaits) {
+TEST_F(GangTest, DoesNotPreemptButSaysWhyItWaits) {
   World world("best_fit", {gpu_node("a", "T4", 1)});
   world.put(whole_request(1), place_on(world.node("a"), {share_on(0, 1000)}));
   const std::vector<PodId> pods = submit(world, with_priority(whole_request(1), 9), 2);

@@ -152,9 +152,7 @@ NodeState node_with(std::initializer_list<int> free_milli) {
 
 TEST(RequestFilterTest, CapacityNamesWhatIsShort) {
   NodeState node = node_with({1000, 400, 0});
-  const auto reason = [&](const GpuRequest& request, std::int32_t replicas = 0) {
-    return RequestFilter::capacity_reason(request, node, replicas);
-  };
+  const auto reason = [&](const GpuRequest& request) { return RequestFilter::capacity_reason(request, node); };
   EXPECT_EQ(reason(whole_request(1)), RejectReason::none);
   EXPECT_EQ(reason(whole_request(2)), RejectReason::insufficient_gpus);
   EXPECT_EQ(reason(share_request(1000)), RejectReason::none);
@@ -178,24 +176,28 @@ TEST(RequestFilterTest, CapacityNamesWhatIsShort) {
 TEST(RequestFilterTest, MigTakesTheWholeDeviceFromShares) {
   NodeState node = node_with({1000});
   node.gpus[0].mig_occupancy = 1;
-  EXPECT_EQ(RequestFilter::capacity_reason(share_request(1), node, 0), RejectReason::insufficient_gpu_share);
-  EXPECT_EQ(RequestFilter::capacity_reason(whole_request(1), node, 0), RejectReason::insufficient_gpus);
+  EXPECT_EQ(RequestFilter::capacity_reason(share_request(1), node), RejectReason::insufficient_gpu_share);
+  EXPECT_EQ(RequestFilter::capacity_reason(whole_request(1), node), RejectReason::insufficient_gpus);
 }
 
 TEST(RequestFilterTest, TenantsAreLimitedButNotForWholeDevices) {
   NodeState node = node_with({800});
   node.gpus[0].tenants = 2;
-  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node, 3), RejectReason::none);
-  EXPECT_NE(RequestFilter::capacity_reason(share_request(100), node, 2), RejectReason::none);
-  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node, 0), RejectReason::none) << "0 = no limit";
-  EXPECT_TRUE(share_fits(node_with({1000}).gpus[0], 1000, 0, 1));
+  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node), RejectReason::none) << "0 = no limit";
+  node.replicas = 3;
+  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node), RejectReason::none);
+  node.replicas = 2;
+  EXPECT_NE(RequestFilter::capacity_reason(share_request(100), node), RejectReason::none);
+  NodeState idle = node_with({1000});
+  idle.replicas = 1;
+  EXPECT_TRUE(share_fits(whole_request(1), idle, idle.gpus[0]));
 }
 
 TEST(RequestFilterTest, UnknownDeviceMemoryServesOnlyThoseWhoDoNotAsk) {
   NodeState node = node_with({1000});
   node.gpus[0].free_memory_mib = -1;
-  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node, 0), RejectReason::none);
-  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100, 1), node, 0), RejectReason::insufficient_gpu_memory);
+  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100), node), RejectReason::none);
+  EXPECT_EQ(RequestFilter::capacity_reason(share_request(100, 1), node), RejectReason::insufficient_gpu_memory);
 }
 
 TEST(RequestFilterTest, ResolvesProfilesPerModel) {

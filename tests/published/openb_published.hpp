@@ -22,6 +22,7 @@
 #include "gpusched/sim/curve.hpp"
 #include "gpusched/sim/readers/arrival_order.hpp"
 #include "gpusched/sim/readers/csv.hpp"
+#include "gpusched/sim/readers/openb.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
 #include "gpusched/sim/simulator.hpp"
 
@@ -70,49 +71,6 @@ struct OpenbRun {
   std::int64_t total_milli = 0;
 };
 
-/// Restores what the published simulator saw and a trace does not keep apart. It counts arrivals in rows of the file,
-/// where a trace is in order of time; and it tells requests apart by the text of their GPU constraint, where ours are
-/// sets: "V100M16|V100M32|V100M32" and "V100M16|V100M32" are two classes to it.
-inline void restore_file_view(sim::Trace& trace) {
-  const auto column = [&](std::string_view name) {
-    const auto& columns = trace.job_extra_columns;
-    return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
-  };
-  const auto value = [&](const sim::TraceJob& job, std::size_t at) {
-    const bool known = job.extra != sim::TraceJob::no_extra && at < trace.job_extra[job.extra].size();
-    return known ? trace.job_extra[job.extra][at] : std::string();
-  };
-  const std::size_t row = column("x_row");
-  const auto row_of = [&](const sim::TraceJob& job) {
-    const std::string text = value(job, row);
-    std::int64_t number = 0;  // a list without times is in file order already
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-  };
-  std::stable_sort(trace.jobs.begin(), trace.jobs.end(),
-                   [&](const sim::TraceJob& a, const sim::TraceJob& b) { return row_of(a) < row_of(b); });
-  const std::size_t gpu_spec = column("x_gpu_spec");
-  std::map<std::pair<std::uint32_t, std::string>, std::uint32_t> spec_of_text;
-  for (sim::TraceJob& job : trace.jobs) {
-    const std::string text = value(job, gpu_spec);
-    std::vector<std::string> models;
-    for (std::size_t begin = 0; begin < text.size();) {
-      const std::size_t end = std::min(text.find('|', begin), text.size());
-      models.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    if (models.size() <= trace.specs[job.spec].request.gpu_models.size()) {
-      continue;
-    }
-    const auto [entry, is_new] = spec_of_text.try_emplace({job.spec, text}, trace.specs.size());
-    if (is_new) {
-      trace.specs.push_back(sim::JobSpec(trace.specs[job.spec]));
-      trace.specs.back().request.gpu_models = models;
-    }
-    job.spec = entry->second;
-  }
-}
-
 inline Result<OpenbList> load_openb_list(const std::filesystem::path& openb, std::string_view name) {
   const std::string pods = (openb / ("openb_pod_list_" + std::string(name) + ".csv")).string();
   Result<sim::ReadOutcome> jobs = sim::read_jobs("openb:" + pods);
@@ -126,7 +84,6 @@ inline Result<OpenbList> load_openb_list(const std::filesystem::path& openb, std
   OpenbList list{.name = std::string(name), .trace = std::move(jobs.value().trace), .demand = {}};
   list.trace.nodes = std::move(nodes.value().trace.nodes);
   list.trace.node_extra_columns = std::move(nodes.value().trace.node_extra_columns);
-  restore_file_view(list.trace);
   list.demand = sim::demand_of(list.trace);
   return list;
 }
@@ -144,7 +101,10 @@ inline Result<sim::SimulationOptions> openb_options(const std::filesystem::path&
   options.seed = seed;
   options.queue = sim::QueueDiscipline::reject;
   options.target = list.demand;
-  options.arrival_order = std::move(order.value().arrivals);
+  const std::vector<std::uint32_t> rows = sim::jobs_in_file_order(list.trace);
+  for (const std::uint32_t row : order.value().arrivals) {
+    options.arrival_order.push_back(rows[row]);
+  }
   options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
   return options;
 }

@@ -133,9 +133,10 @@ TEST_F(ResultFilesTest, AnUnwritablePlaceIsAnErrorThatNamesIt) {
   ASSERT_FALSE(below.ok());
   EXPECT_EQ(below.error().code, ErrorCode::io);
   EXPECT_NE(below.error().message.find(file), std::string::npos);
-  const Status text = write_text((directory_ / "missing" / "file").string(), "x");
+  const Status text = write_text(file + "/sub/file", "x");
   ASSERT_FALSE(text.ok());
   EXPECT_EQ(text.error().code, ErrorCode::io);
+  EXPECT_TRUE(write_text((directory_ / "made" / "on the way").string(), "x").ok());
 }
 
 }  // namespace

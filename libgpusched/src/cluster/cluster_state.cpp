@@ -19,6 +19,20 @@ Error unknown(std::string message) {
 
 std::string pod_text(PodId pod) { return "pod #" + std::to_string(pod.value); }
 
+/// Whether one more part fits on a device.
+bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part) {
+  if (part.range.size > 0) {
+    const int units = gpu_model(GpuModelId{gpu.model}).placement_units;
+    return node.takes_mig && part.range.start >= 0 && part.range.start + part.range.size <= units &&
+           gpu.free_milli == milli_per_unit && (gpu.mig_occupancy & part.range.mask()) == 0 &&
+           (gpu.mig_labels & part.mig_labels) == 0;
+  }
+  const bool has_seat =
+      node.spec.replicas == 0 || part.share_milli == milli_per_unit || gpu.tenants < node.spec.replicas;
+  return part.share_milli > 0 && gpu.shareable_milli() >= part.share_milli && has_seat &&
+         (part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib);
+}
+
 bool is_late(const PodRecord& record, std::uint64_t version) { return version != 0 && version <= record.version; }
 
 }  // namespace
@@ -43,7 +57,8 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
   if (spec.gpus.size() > 0xffff) {
     return conflict("node '" + spec.name + "' has " + std::to_string(spec.gpus.size()) + " GPUs, more than 65535");
   }
-  if (std::any_of(spec.gpus.begin(), spec.gpus.end(), [&](const GpuSpec& gpu) { return gpu.model != spec.gpus[0].model; })) {
+  if (std::any_of(spec.gpus.begin(), spec.gpus.end(),
+                  [&](const GpuSpec& gpu) { return gpu.model != spec.gpus[0].model; })) {
     return Error{.code = ErrorCode::unsupported,
                  .message = "node '" + spec.name + "' has GPUs of several models",
                  .file = {},
@@ -65,6 +80,7 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
                                      .sharing = spec.sharing,
                                      .replicas = spec.replicas,
                                      .labels = spec.labels});
+  node.state.replicas = spec.replicas;
   node.state.cpu_free_milli = spec.cpu_milli;
   node.state.memory_free_mib = spec.memory_mib;
   for (const GpuSpec& gpu : spec.gpus) {
@@ -161,7 +177,7 @@ Status ClusterState::on(TimeNs, const Reserved& event) {
   if (record->holds_resources()) {
     return record->placement == event.placement ? Status{} : conflict(pod_text(event.pod) + " holds another place");
   }
-  if (Status fits = check_placement(requests_[record->request.value], event.placement); !fits) {
+  if (Status fits = check_placement(requests_[record->request.value], event.placement, {}); !fits) {
     return fits;
   }
   take(event.pod, event.placement);
@@ -188,23 +204,23 @@ Status ClusterState::on(TimeNs, const PodBound& event) {
   }
   const bool held = record->holds_resources();
   if (!held || !(record->placement == event.placement)) {
-    // The node decided otherwise than we reserved: its word counts. Undo first, so that the check sees the truth.
-    const Candidate before = record->placement;
+    // The node decided otherwise than we reserved: its word counts, if it can be true once the pod has left.
+    const bool same_node = held && record->placement.node == event.placement.node;
+    const std::span<const PodId> leaving(&event.pod, same_node ? 1 : 0);
+    if (Status fits = check_placement(requests_[record->request.value], event.placement, leaving); !fits) {
+      return fits;
+    }
     if (held) {
       give_back(event.pod);
-    }
-    if (Status fits = check_placement(requests_[record->request.value], event.placement); !fits) {
-      if (held) {
-        take(event.pod, before);
-      }
-      return fits;
     }
     take(event.pod, event.placement);
   }
   record->phase = PodPhase::bound;
-  const Node& node = nodes_[event.placement.node.value];
-  last_node_order_ = node.order;
-  last_gpu_ = event.placement.gpus.empty() ? last_gpu_ : std::int64_t{node.first_gpu} + event.placement.gpus[0].gpu;
+  last_node_ = event.placement.node;
+  if (!event.placement.gpus.empty()) {
+    last_gpu_node_ = event.placement.node;
+    last_device_ = event.placement.gpus[0].gpu;
+  }
   record->version = std::max(record->version, event.version);
   return {};
 }
@@ -249,25 +265,44 @@ Status ClusterState::on(TimeNs, const PodEvicted& event) {
 
 Status ClusterState::on(TimeNs, const Tick&) { return {}; }
 
-Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement) const {
+Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement,
+                                     std::span<const PodId> leaving) const {
   if (placement.node.value >= nodes_.size() || nodes_[placement.node.value].removed) {
     return unknown("node #" + std::to_string(placement.node.value) + " is not known");
   }
   const Node& node = nodes_[placement.node.value];
-  if (node.state.cpu_free_milli < request.cpu_milli || node.state.memory_free_mib < request.memory_mib) {
+  const bool limits_tenants = node.spec.replicas > 0;
+  std::int64_t cpu_free_milli = node.state.cpu_free_milli;
+  std::int64_t memory_free_mib = node.state.memory_free_mib;
+  for (const PodId pod : leaving) {
+    const GpuRequest& held = requests_[pods_[pod.value].request.value];
+    cpu_free_milli += held.cpu_milli;
+    memory_free_mib += held.memory_mib;
+  }
+  if (cpu_free_milli < request.cpu_milli || memory_free_mib < request.memory_mib) {
     return conflict("node '" + node.spec.name + "' has too little CPU or memory left");
   }
-  for (const GpuAssignment& part : placement.gpus) {
+  for (std::size_t i = 0; i < placement.gpus.size(); ++i) {
+    const GpuAssignment& part = placement.gpus[i];
     if (part.gpu >= node.state.gpus.size()) {
       return unknown("node '" + node.spec.name + "' has no GPU " + std::to_string(part.gpu));
     }
-    const GpuState& gpu = node.state.gpus[part.gpu];
-    const bool fits = part.range.size > 0
-                          ? gpu.free_milli == milli_per_unit && (gpu.mig_occupancy & part.range.mask()) == 0
-                          : gpu.shareable_milli() >= part.share_milli &&
-                                (part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib);
-    if (!fits) {
-      return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name + "' has no room for the claim");
+    GpuState gpu = node.state.gpus[part.gpu];
+    for (const PodId pod : leaving) {
+      for (const GpuAssignment& given_up : pods_[pod.value].placement.gpus) {
+        if (given_up.gpu == part.gpu) {
+          remove_part(gpu, given_up, limits_tenants);
+        }
+      }
+    }
+    for (std::size_t before = 0; before < i; ++before) {
+      if (placement.gpus[before].gpu == part.gpu) {  // two parts on one device: the second sees the first
+        add_part(gpu, placement.gpus[before], limits_tenants);
+      }
+    }
+    if (!part_fits(node, gpu, part)) {
+      return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name +
+                      "' has no room for the claim");
     }
   }
   return {};
@@ -296,6 +331,16 @@ void ClusterState::give_back(PodId pod) {
   mark_changed(record.placement.node);
 }
 
+std::int64_t ClusterState::last_placed_node_order() const {
+  return last_node_.valid() && !nodes_[last_node_.value].removed ? std::int64_t{nodes_[last_node_.value].order} : -1;
+}
+
+std::int64_t ClusterState::last_placed_gpu() const {
+  return last_gpu_node_.valid() && !nodes_[last_gpu_node_.value].removed
+             ? std::int64_t{nodes_[last_gpu_node_.value].first_gpu} + last_device_
+             : -1;
+}
+
 void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction) {
   node.state.cpu_free_milli -= direction * request.cpu_milli;
   node.state.memory_free_mib -= direction * request.memory_mib;
@@ -313,20 +358,13 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
     if (indexes && gpu.free_milli == milli_per_unit) {
       gpu_index_.erase(gpu, ordinal);
     }
-    if (part.range.size > 0) {
-      gpu.mig_occupancy ^= part.range.mask();
-      gpu.mig_labels ^= part.mig_labels;
-      used_mig_units_ += direction * part.range.size;
+    if (direction > 0) {
+      add_part(gpu, part, limits_tenants);
     } else {
-      gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli - direction * part.share_milli);
-      used_gpu_milli_ += direction * part.share_milli;
-      if (part.memory_mib > 0) {
-        gpu.free_memory_mib -= direction * part.memory_mib;
-      }
-      if (limits_tenants && part.share_milli < milli_per_unit) {
-        gpu.tenants = static_cast<std::uint8_t>(gpu.tenants + direction);
-      }
+      remove_part(gpu, part, limits_tenants);
     }
+    used_mig_units_ += direction * part.range.size;
+    used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
     if (indexes && gpu.free_milli == milli_per_unit) {
       gpu_index_.insert(gpu, ordinal);

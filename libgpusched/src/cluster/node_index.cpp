@@ -60,9 +60,19 @@ void NodeIndex::move_in(std::uint32_t order, const NodeState& state) {
   }
   Slot& target = slots_[slot];
   ++target.count;
+  if (target.heap.size() > 2 * std::size_t{target.count} + 64) {
+    drop_stale(slot);
+  }
   target.heap.push_back(order);
   std::push_heap(target.heap.begin(), target.heap.end(), std::greater<>());
   slot_of_order_[order] = slot;
+}
+
+void NodeIndex::drop_stale(std::uint32_t slot) {
+  std::vector<std::uint32_t>& heap = slots_[slot].heap;
+  std::erase_if(heap, [&](std::uint32_t order) { return slot_of_order_[order] != slot; });
+  std::sort(heap.begin(), heap.end());  // sorted is a heap
+  heap.erase(std::unique(heap.begin(), heap.end()), heap.end());
 }
 
 void NodeIndex::move_out(std::uint32_t order) {

@@ -12,7 +12,9 @@ namespace gpusched {
 
 namespace {
 
-std::uint64_t combine(std::uint64_t seed, std::uint64_t value) { return mix_bits(seed ^ (value + 0x9e3779b97f4a7c15ULL)); }
+std::uint64_t combine(std::uint64_t seed, std::uint64_t value) {
+  return mix_bits(seed ^ (value + 0x9e3779b97f4a7c15ULL));
+}
 
 std::uint64_t hash_text(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
@@ -26,7 +28,7 @@ std::uint64_t as_bits(std::int64_t value) { return static_cast<std::uint64_t>(va
 
 std::uint64_t low_bits(const GpuState& gpu) {
   return std::uint64_t{gpu.model} | (std::uint64_t{gpu.free_milli} << 16) | (std::uint64_t{gpu.mig_occupancy} << 32) |
-         (std::uint64_t{gpu.mig_labels} << 48) | (std::uint64_t{gpu.tenants} << 56);
+         ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52));
 }
 
 }  // namespace
@@ -46,7 +48,8 @@ std::uint64_t hash_value(const NodeShape& shape) {
 std::uint64_t hash_value(const NodeState& state) {
   // Runs on every decision: multiply-accumulate, one finaliser.
   std::uint64_t hash = ((as_bits(state.cpu_free_milli) << 1) ^ (state.schedulable ? 1U : 0U) ^
-                        (std::uint64_t{state.hosted_kinds} << 56)) * 0x9e3779b97f4a7c15ULL;
+                        (std::uint64_t{state.hosted_kinds} << 56)) *
+                       0x9e3779b97f4a7c15ULL;
   hash = (hash ^ as_bits(state.memory_free_mib) ^ (std::uint64_t{state.shape} << 40)) * 0xff51afd7ed558ccdULL;
   for (const GpuState& gpu : state.gpus) {
     hash = (hash ^ (hash >> 29) ^ low_bits(gpu) ^ (as_bits(gpu.free_memory_mib) * 0xc2b2ae3d27d4eb4fULL)) *

@@ -18,28 +18,29 @@ GpuAssignment share_on(std::size_t gpu, const GpuRequest& request) {
 
 }  // namespace
 
-Candidate assign_gpus(const GpuRequest& request, NodeId id, const Node& node, const NodeState& chosen_state, std::uint16_t gpu) {
+Candidate assign_gpus(const GpuRequest& request, NodeId id, const Node& node, const NodeState& chosen_state,
+                      std::uint16_t gpu) {
   Candidate candidate;
   const GpuStates& gpus = node.state.gpus;
   candidate.node = id;
   if (request.num_gpu == 1 && request.gpu_milli < milli_per_unit) {
     const GpuState& wanted = chosen_state.gpus[gpu];
     // Positional classes name the device itself; others any device in that state, the lowest for a stable answer.
-    const std::size_t device = gpu < gpus.size() && gpus[gpu] == wanted && chosen_state.gpus == gpus
-                                   ? gpu
-                                   : static_cast<std::size_t>(std::find(gpus.begin(), gpus.end(), wanted) - gpus.begin());
+    const std::size_t device =
+        gpu < gpus.size() && gpus[gpu] == wanted && chosen_state.gpus == gpus
+            ? gpu
+            : static_cast<std::size_t>(std::find(gpus.begin(), gpus.end(), wanted) - gpus.begin());
     candidate.gpus.push_back(share_on(device, request));
     return candidate;
   }
   std::vector<std::size_t> fitting;
   for (std::size_t i = 0; i < gpus.size(); ++i) {
-    if (share_fits(gpus[i], request.gpu_milli, request.gpu_memory_mib, node.spec.replicas)) {
+    if (share_fits(request, node.state, gpus[i])) {
       fitting.push_back(i);
     }
   }
-  std::stable_sort(fitting.begin(), fitting.end(), [&](std::size_t a, std::size_t b) {
-    return gpus[a].shareable_milli() < gpus[b].shareable_milli();
-  });
+  std::stable_sort(fitting.begin(), fitting.end(),
+                   [&](std::size_t a, std::size_t b) { return gpus[a].shareable_milli() < gpus[b].shareable_milli(); });
   for (std::size_t i = 0; i < static_cast<std::size_t>(request.num_gpu); ++i) {
     candidate.gpus.push_back(share_on(fitting[i], request));
   }

@@ -4,10 +4,11 @@
 #include <optional>
 #include <vector>
 
-#include "engine/mig_ranking.hpp"
-#include "engine/node_ranking.hpp"
 #include "gpusched/engine/engine.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
+
+#include "engine/mig_ranking.hpp"
+#include "engine/node_ranking.hpp"
 
 namespace gpusched {
 

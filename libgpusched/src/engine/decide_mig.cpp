@@ -2,9 +2,10 @@
 #include <bit>
 #include <tuple>
 
-#include "engine/caches.hpp"
 #include "gpusched/base/philox.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
+
+#include "engine/caches.hpp"
 
 namespace gpusched {
 
@@ -45,7 +46,7 @@ class MemberCheck {
     }
     const GpuState& gpu = node.gpus[device];
     return (gpu.mig_labels & filter_.resolve(state_, id_, gpu.model).conflicts) != 0 ? RejectReason::mig_label_taken
-                                                                                    : RejectReason::none;
+                                                                                     : RejectReason::none;
   }
 
  private:
@@ -104,6 +105,9 @@ Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& en
   Pick pick;
   std::uint32_t seen = 0;
   for (const MigRanking::Entry& entry : entries) {
+    if (pick.entry != nullptr && std::tuple(entry.cost, entry.tie) != std::tuple(pick.entry->cost, pick.entry->tie)) {
+      break;
+    }
     const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry.bucket)].members;
     for (std::uint32_t i = first_fitting(members, 0, check); i != none; i = first_fitting(members, i + 1, check)) {
       if (draws.next_below(++seen) == 0) {  // reservoir of one
@@ -148,14 +152,12 @@ Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<cons
   }
   const TieOrder order = policy_->traits().tie_order;
   const auto after = order == TieOrder::after_last ? static_cast<std::uint32_t>(state_.last_placed_gpu() + 1) : 0U;
-  const Pick pick =
-      order == TieOrder::random
-          ? pick_random(index, ranking.entries(), check,
-                        Philox(options_.seed, StreamPurpose::tie_break,
-                               static_cast<std::uint64_t>(state_.arrival_count())))
-          : pick_first(index, ranking.entries(), after, check);
+  const Pick pick = order == TieOrder::random ? pick_random(index, ranking.entries(), check,
+                                                            Philox(options_.seed, StreamPurpose::tie_break,
+                                                                   static_cast<std::uint64_t>(state_.arrival_count())))
+                                              : pick_first(index, ranking.entries(), after, check);
   if (pick.entry == nullptr) {
-    return refuse(request, mig_reasons(request));
+    return refuse(request, mig_reasons(request, scope ? &in_scope : nullptr));
   }
   const auto [node, device] = state_.gpu_at(pick.ordinal);
   const std::uint16_t model = state_.node(node).state.gpus[device].model;
@@ -219,17 +221,24 @@ Decision Engine::decide_several_instances(RequestClassId request, const std::vec
       gpus[device].mig_labels |= profile.mig_labels;
     }
     const bool complete = bind.candidate.gpus.size() == static_cast<std::size_t>(wanted.num_gpu);
-    if (complete && (!best.candidate.node.valid() || bind.cost < best.cost)) {
+    if (!complete) {
+      continue;
+    }
+    if (!best.candidate.node.valid() || bind.cost < best.cost) {
       best.runner_up = {.node = best.candidate.node, .cost = best.cost};
       best.candidate = bind.candidate;
       best.cost = bind.cost;
+    } else if (!best.runner_up.node.valid() || bind.cost < best.runner_up.cost) {
+      best.runner_up = {.node = bind.candidate.node, .cost = bind.cost};
     }
   }
-  return best.candidate.node.valid() ? Decision{best} : refuse(request, mig_reasons(request));
+  return best.candidate.node.valid() ? Decision{best} : refuse(request, mig_reasons(request, in_scope));
 }
 
-RejectCounts Engine::mig_reasons(RequestClassId request) {
+RejectCounts Engine::mig_reasons(RequestClassId request, const std::vector<char>* in_scope) {
   RejectCounts counts{};
+  const MemberCheck check(state_, state_.request(request), request, caches_->filter, caches_->mig_ranking(request),
+                          in_scope);
   for (const GpuIndex::Bucket& bucket : state_.gpu_index().buckets()) {
     const ResolvedProfile& profile = caches_->filter.resolve(state_, request, bucket.model);
     RejectReason reason = RejectReason::mig_unsupported;
@@ -237,19 +246,24 @@ RejectCounts Engine::mig_reasons(RequestClassId request) {
       const MigLattice& lattice = MigLattice::of(GpuModelId{bucket.model});
       const bool has_place = caches_->mig_preferences[bucket.model]->at(profile.shape, bucket.occupancy).start >= 0;
       const int free = lattice.units() - std::popcount(bucket.occupancy);
-      reason = has_place ? RejectReason::insufficient_cpu  // a place, but the node or a label stands against it
+      reason = has_place ? RejectReason::none
                : free >= lattice.shapes()[static_cast<std::size_t>(profile.shape)].memory_units
                    ? RejectReason::mig_fragmented
                    : RejectReason::insufficient_mig_slices;
     }
-    if (reason != RejectReason::insufficient_cpu) {
+    if (reason != RejectReason::none && in_scope == nullptr) {
       counts[static_cast<std::size_t>(reason)] += bucket.members.count();
       continue;
     }
-    const MemberCheck check(state_, state_.request(request), request, caches_->filter,
-                            caches_->mig_ranking(request), nullptr);
+    // A place, but the node or a label stands against it; or only some GPUs were offered.
     for (std::uint32_t i = bucket.members.first(); i != none; i = bucket.members.next(i + 1)) {
-      ++counts[static_cast<std::size_t>(check(i))];
+      RejectReason of_member = check(i);
+      if (of_member != RejectReason::out_of_scope && reason != RejectReason::none) {
+        of_member = reason;
+      }
+      // What fits alone was one of several instances asked for: the node has too few.
+      of_member = of_member == RejectReason::none ? RejectReason::insufficient_mig_slices : of_member;
+      ++counts[static_cast<std::size_t>(of_member)];
     }
   }
   return counts;

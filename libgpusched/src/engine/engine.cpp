@@ -1,5 +1,6 @@
 #include "gpusched/engine/engine.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -52,8 +53,7 @@ Status Engine::observe(const Event& event) {
 }
 
 Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<const NodeId>> scope) {
-  const bool on_nodes = state_.request(request).mig_profile.empty();
-  Decision decision = on_nodes ? decide_on_nodes(request, scope) : decide_mig(request, scope);
+  Decision decision = decide_without_eviction(request, scope);
   const GpuRequest& wanted = state_.request(request);  // deciding may number a request, which moves them all
   const auto held = state_.held_by_priority();
   if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
@@ -63,6 +63,10 @@ Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<
     }
   }
   return decision;
+}
+
+Decision Engine::decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  return state_.request(request).mig_profile.empty() ? decide_on_nodes(request, scope) : decide_mig(request, scope);
 }
 
 Decision Engine::decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
@@ -112,10 +116,10 @@ std::vector<Decision> Engine::decide_gang(std::span<const PodId> pods, TimeNs no
   for (const PodId pod : pods) {
     const PodRecord* record = state_.pod(pod);
     GPUSCHED_CHECK(record != nullptr && record->phase == PodPhase::pending, "a gang's pods are submitted and pending");
-    Decision decision = decide(record->request, now);
+    // Evicting for one member before the rest is known to fit could be for nothing: a gang waits instead.
+    Decision decision = decide_without_eviction(record->request, std::nullopt);
     if (!std::holds_alternative<Bind>(decision)) {
-      // Preemption for a gang would evict before the rest is known to fit; it waits instead.
-      decisions.assign(1, std::holds_alternative<PreemptThenBind>(decision) ? Decision{Wait{}} : decision);
+      decisions.assign(1, std::move(decision));
       break;
     }
     const Status held = state_.apply({now, Reserved{pod, std::get<Bind>(decision).candidate}});
@@ -140,10 +144,28 @@ Status Engine::commit(PodId pod, const Decision& decision, TimeNs now, std::vect
                  .remedy = {}};
   }
   if (const auto* preempt = std::get_if<PreemptThenBind>(&decision)) {
+    const auto still_there = [&](PodId victim) {
+      const PodRecord* record = state_.pod(victim);
+      return record != nullptr && record->holds_resources() && record->placement.node == candidate->node;
+    };
+    if (!std::all_of(preempt->victims.begin(), preempt->victims.end(), still_there)) {
+      return Error{.code = ErrorCode::invalid_argument,
+                   .message = "a pod to be evicted has left already",
+                   .file = {},
+                   .line = 0,
+                   .remedy = "Decide anew"};
+    }
+    const PodRecord* record = state_.pod(pod);
+    if (record == nullptr || record->phase != PodPhase::pending) {
+      return Error{
+          .code = ErrorCode::invalid_argument, .message = "the pod does not wait", .file = {}, .line = 0, .remedy = {}};
+    }
+    if (Status free = state_.check_placement(state_.request(record->request), *candidate, preempt->victims); !free) {
+      return free;
+    }
     for (const PodId victim : preempt->victims) {
-      if (Status evicted = state_.apply({now, PodEvicted{victim}}); !evicted) {
-        return evicted;
-      }
+      const Status evicted = state_.apply({now, PodEvicted{victim}});
+      GPUSCHED_CHECK(evicted.ok(), evicted.error().to_string());
       actions.push_back(Evict{victim});
     }
   }

@@ -5,8 +5,8 @@
 
 namespace gpusched {
 
-void MigRanking::update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter,
-                        RequestClassId request, const std::vector<std::optional<MigPreference>>& preferences) {
+void MigRanking::update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter, RequestClassId request,
+                        const std::vector<std::optional<MigPreference>>& preferences) {
   const auto buckets = index.buckets();
   if (buckets.size() == buckets_seen_ && topology_version_ == state.topology_version()) {
     return;
@@ -21,10 +21,8 @@ void MigRanking::update(const ClusterState& state, const GpuIndex& index, Reques
     }
     const MigPreference::Option& option = preferences[buckets[i].model]->at(profile.shape, buckets[i].occupancy);
     if (option.start >= 0) {
-      entries_.push_back({.cost = option.cost,
-                          .tie = option.tie,
-                          .bucket = static_cast<std::int32_t>(i),
-                          .start = option.start});
+      entries_.push_back(
+          {.cost = option.cost, .tie = option.tie, .bucket = static_cast<std::int32_t>(i), .start = option.start});
     }
   }
   std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {

@@ -22,8 +22,8 @@ class MigRanking {
   };
 
   /// Rebuilds the order when buckets were added or nodes came. `preferences` is by GpuModelId.
-  void update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter,
-              RequestClassId request, const std::vector<std::optional<MigPreference>>& preferences);
+  void update(const ClusterState& state, const GpuIndex& index, RequestFilter& filter, RequestClassId request,
+              const std::vector<std::optional<MigPreference>>& preferences);
 
   const std::vector<Entry>& entries() const { return entries_; }
   /// True when some node shape refuses the request for good, so that members must be checked one by one.

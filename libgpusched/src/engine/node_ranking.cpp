@@ -50,7 +50,7 @@ void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context,
     const NodeState& node = index.state_of_slot(slot);
     RejectReason reason = filter.static_reason(context.state, request, node.shape);
     if (reason == RejectReason::none) {
-      reason = RequestFilter::capacity_reason(wanted, node, context.state.shapes()[node.shape].replicas);
+      reason = RequestFilter::capacity_reason(wanted, node);
     }
     if (reason == RejectReason::none) {
       batch_.push_back(&node);
@@ -170,7 +170,8 @@ NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringCont
     // The smallest bound first: its cost rules out most of the others unseen.
     std::uint32_t first = none;
     for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-      if (cost_[slot] != infeasible && memory_free[slot] >= memory_mib && (first == none || cost_[slot] < cost_[first])) {
+      if (cost_[slot] != infeasible && memory_free[slot] >= memory_mib &&
+          (first == none || cost_[slot] < cost_[first])) {
         first = slot;
       }
     }
@@ -226,8 +227,8 @@ NodeRanking::Choice NodeRanking::best_in_scope(PlacementPolicy& policy, const Sc
   return contest.result(node_count);
 }
 
-NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
-                                                 std::uint64_t seed) const {
+NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::int64_t memory_mib,
+                                                 const ClusterState& state, std::uint64_t seed) const {
   const auto memory_free = index.memory_free_of_slot();
   Choice best;
   best.cost = infeasible;

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <tuple>
 
-#include "engine/caches.hpp"
 #include "gpusched/model/mig_lattice.hpp"
+
+#include "engine/caches.hpp"
 
 namespace gpusched {
 
@@ -23,14 +24,10 @@ void shift_copy(NodeState& node, const GpuRequest& request, const Candidate& pla
   node.memory_free_mib -= direction * request.memory_mib;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.gpus[part.gpu];
-    if (part.range.size > 0) {
-      gpu.mig_occupancy ^= part.range.mask();
-      gpu.mig_labels ^= part.mig_labels;
+    if (direction > 0) {
+      add_part(gpu, part, node.replicas > 0);
     } else {
-      gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli - direction * part.share_milli);
-      gpu.free_memory_mib -= direction * part.memory_mib;
-      gpu.tenants = static_cast<std::uint8_t>(
-          gpu.tenants - (direction < 0 && part.share_milli < milli_per_unit && gpu.tenants > 0 ? 1 : 0));
+      remove_part(gpu, part, node.replicas > 0);
     }
   }
 }
@@ -76,7 +73,7 @@ std::optional<Candidate> place_plainly(const ClusterState& state, RequestClassId
   copy.spec = state.node(node_id).spec;
   copy.state = node;
   if (request.mig_profile.empty()) {
-    if (RequestFilter::capacity_reason(request, node, copy.spec.replicas) != RejectReason::none) {
+    if (RequestFilter::capacity_reason(request, node) != RejectReason::none) {
       return std::nullopt;
     }
     return assign_gpus(request, node_id, copy, node, tightest_gpu(request, node));

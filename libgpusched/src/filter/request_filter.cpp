@@ -91,19 +91,23 @@ RejectReason RequestFilter::find_static_reason(const ClusterState& state, Reques
   NodeState empty;
   empty.cpu_free_milli = shape.cpu_milli;
   empty.memory_free_mib = shape.memory_mib;
+  empty.replicas = shape.replicas;
   for (const GpuSpec& gpu : shape.gpus) {
     empty.gpus.push_back({.model = static_cast<std::uint16_t>(gpu.model.value),
                           .free_memory_mib = gpu.memory_mib > 0 ? static_cast<std::int32_t>(gpu.memory_mib) : -1});
   }
   if (!request.mig_profile.empty()) {
-    const bool fits = shape.cpu_milli >= request.cpu_milli && shape.memory_mib >= request.memory_mib;
+    const auto model = static_cast<std::uint16_t>(shape.gpus[0].model.value);
+    const MigLattice& lattice = MigLattice::of(shape.gpus[0].model);
+    const std::size_t most = shape.gpus.size() * lattice.placements_of(resolve(state, id, model).shape).size();
+    const bool fits = shape.cpu_milli >= request.cpu_milli && shape.memory_mib >= request.memory_mib &&
+                      static_cast<std::size_t>(request.num_gpu) <= most;
     return fits ? RejectReason::none : RejectReason::too_large;
   }
-  return capacity_reason(request, empty, shape.replicas) == RejectReason::none ? RejectReason::none
-                                                                              : RejectReason::too_large;
+  return capacity_reason(request, empty) == RejectReason::none ? RejectReason::none : RejectReason::too_large;
 }
 
-RejectReason RequestFilter::capacity_reason(const GpuRequest& request, const NodeState& node, std::int32_t replicas) {
+RejectReason RequestFilter::capacity_reason(const GpuRequest& request, const NodeState& node) {
   if (!node.schedulable) {
     return RejectReason::node_unavailable;
   }
@@ -119,7 +123,7 @@ RejectReason RequestFilter::capacity_reason(const GpuRequest& request, const Nod
   std::int32_t fitting = 0;
   std::int32_t fitting_without_memory = 0;
   for (const GpuState& gpu : node.gpus) {
-    fitting += share_fits(gpu, request.gpu_milli, request.gpu_memory_mib, replicas) ? 1 : 0;
+    fitting += share_fits(request, node, gpu) ? 1 : 0;
     fitting_without_memory += gpu.shareable_milli() >= request.gpu_milli ? 1 : 0;
   }
   if (fitting >= request.num_gpu) {

@@ -1,5 +1,8 @@
 #include "event_json.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "gpusched/model/gpu_catalog.hpp"
 
 namespace gpusched::io {
@@ -126,6 +129,14 @@ Result<NodeSpec> node_from_json(const Json& json) {
   node.replicas = json.value("replicas", 0);
   node.labels = json.contains("labels") ? pairs_from_json(json["labels"]) : decltype(node.labels){};
   node.rank = json.value("rank", std::int64_t{-1});
+  constexpr std::int64_t most = std::int64_t{1} << 50;
+  const bool memory_fits = std::all_of(node.gpus.begin(), node.gpus.end(), [](const GpuSpec& gpu) {
+    return gpu.memory_mib >= 0 && gpu.memory_mib < (std::int64_t{1} << 31);
+  });
+  if (node.cpu_milli < 0 || node.cpu_milli > most || node.memory_mib < 0 || node.memory_mib > most ||
+      node.gpus.size() > 1024 || node.replicas < 0 || !memory_fits) {
+    return malformed("node out of range: " + json.dump());
+  }
   return node;
 }
 
@@ -160,10 +171,11 @@ Result<Candidate> candidate_from_json(const Json& json, const ClusterState& stat
   const Node& node = state.node(place.node);
   for (const Json& gpu : json.at("gpus")) {
     GpuAssignment part;
-    part.gpu = gpu.at("gpu").get<std::uint16_t>();
-    if (part.gpu >= node.state.gpus.size()) {
-      return malformed("node '" + node.spec.name + "' has no GPU " + std::to_string(part.gpu));
+    const auto device = gpu.at("gpu").get<std::int64_t>();
+    if (device < 0 || device >= static_cast<std::int64_t>(node.state.gpus.size())) {
+      return malformed("node '" + node.spec.name + "' has no GPU " + std::to_string(device));
     }
+    part.gpu = static_cast<std::uint16_t>(device);
     if (gpu.contains("profile")) {
       const GpuModelId model{node.state.gpus[part.gpu].model};
       const Result<MigProfileId> profile = find_mig_profile(model, gpu["profile"].get<std::string>());
@@ -178,8 +190,13 @@ Result<Candidate> candidate_from_json(const Json& json, const ClusterState& stat
         return malformed("instance outside its GPU: " + gpu.dump());
       }
     } else {
-      part.share_milli = gpu.at("milli").get<std::uint16_t>();
-      part.memory_mib = gpu.value("memory_mib", 0);
+      const auto milli = gpu.at("milli").get<std::int64_t>();
+      const auto memory_mib = gpu.value("memory_mib", std::int64_t{0});
+      if (milli < 1 || milli > milli_per_unit || memory_mib < 0 || memory_mib >= (std::int64_t{1} << 31)) {
+        return malformed("share out of range: " + gpu.dump());
+      }
+      part.share_milli = static_cast<std::uint16_t>(milli);
+      part.memory_mib = static_cast<std::int32_t>(memory_mib);
     }
     place.gpus.push_back(part);
   }

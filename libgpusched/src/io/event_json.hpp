@@ -1,7 +1,8 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <span>
+
+#include <nlohmann/json.hpp>
 
 #include "gpusched/base/result.hpp"
 #include "gpusched/engine/engine.hpp"

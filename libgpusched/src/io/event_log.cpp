@@ -220,15 +220,15 @@ Status Replayer::decision(const Json& json, std::string_view text) {
   const std::vector<Decision> decisions =
       ids.size() == 1 ? std::vector<Decision>{engine_->decide(engine_->state().pod(ids[0])->request, now)}
                       : engine_->decide_gang(ids, now);
-  const std::string computed = io::decision_line(engine_->state(), now, names, decisions,
-                                                 [&](PodId id) { return names_[id.value]; });
+  const std::string computed =
+      io::decision_line(engine_->state(), now, names, decisions, [&](PodId id) { return names_[id.value]; });
   if (computed != text) {
-    return Error{.code = ErrorCode::data_loss,
-                 .message = "the decision differs: the log has " + std::string(text) + ", computed anew it is " +
-                            computed,
-                 .file = {},
-                 .line = 0,
-                 .remedy = "The log was changed, or written by another version of the policy"};
+    return Error{
+        .code = ErrorCode::data_loss,
+        .message = "the decision differs: the log has " + std::string(text) + ", computed anew it is " + computed,
+        .file = {},
+        .line = 0,
+        .remedy = "The log was changed, or written by another version of the policy"};
   }
   return {};
 }
@@ -280,7 +280,8 @@ Result<LogReplay> replay_event_log(std::string_view text, const std::string& fil
     ++line_number;
     const std::size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
-    Status status = end == std::string_view::npos ? Status(bad("the last line does not end: the log is cut off")) : Status();
+    Status status =
+        end == std::string_view::npos ? Status(bad("the last line does not end: the log is cut off")) : Status();
     if (status.ok()) {
       try {
         status = replayer.line(Json::parse(line), line);

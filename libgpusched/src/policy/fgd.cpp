@@ -92,8 +92,7 @@ class Fgd final : public PlacementPolicy {
       bool found = false;
       for (std::size_t i = 0; i < before.gpus.size(); ++i) {
         // Equal neighbours give equal answers; the lowest index wins.
-        if (!share_fits(before.gpus[i], request.gpu_milli, request.gpu_memory_mib, 0) ||
-            (i > 0 && before.gpus[i] == before.gpus[i - 1])) {
+        if (!share_fits(request, before, before.gpus[i]) || (i > 0 && before.gpus[i] == before.gpus[i - 1])) {
           continue;
         }
         after.gpus[i].free_milli = static_cast<std::uint16_t>(before.gpus[i].free_milli - request.gpu_milli);
@@ -145,7 +144,8 @@ Result<std::unique_ptr<PlacementPolicy>> make(const PolicyParameters& p, std::ui
   const std::string& target = p.find("target")->second;
   options.target_percent = 0;
   for (const char c : target) {
-    options.target_percent = c >= '0' && c <= '9' && options.target_percent <= 100 ? options.target_percent * 10 + (c - '0') : 1000;
+    options.target_percent =
+        c >= '0' && c <= '9' && options.target_percent <= 100 ? options.target_percent * 10 + (c - '0') : 1000;
   }
   if (options.target_percent < 1 || options.target_percent > 100) {
     return Error{.code = ErrorCode::invalid_argument,

@@ -1,5 +1,5 @@
-#include "gpusched/policy/policies.hpp"
 #include "gpusched/filter/request_filter.hpp"
+#include "gpusched/policy/policies.hpp"
 
 namespace gpusched {
 
@@ -10,25 +10,19 @@ namespace {
 class InOrder final : public PlacementPolicy {
  public:
   explicit InOrder(TieOrder order)
-      : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional}, .tie_order = order, .mig_rule = first_start}) {}
+      : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional},
+                         .tie_order = order,
+                         .mig_rule = [](const ScoringContext&, GpuModelId model) { return any_mig(model); }}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       scores[i] = {};
-      while (request.num_gpu == 1 &&
-             !share_fits(nodes[i]->gpus[scores[i].gpu], request.gpu_milli, request.gpu_memory_mib, 0)) {
+      while (request.num_gpu == 1 && !share_fits(request, *nodes[i], nodes[i]->gpus[scores[i].gpu])) {
         ++scores[i].gpu;
       }
     }
-  }
-
- private:
-  static MigPreference first_start(const ScoringContext&, GpuModelId model) {
-    MigPreference preference(MigLattice::of(model), [](int, std::uint16_t, std::uint16_t) { return 0; });
-    preference.ignore_free_units();
-    return preference;
   }
 };
 

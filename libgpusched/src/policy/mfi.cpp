@@ -10,9 +10,8 @@ const PolicyInfo mfi_policy = {
     .description = "MIG: least growth of the fragmentation score MFI; other requests: best fit",
     .parameters = {},
     .make = [](const PolicyParameters&, std::uint64_t) {
-      return make_mig_loss_policy([](const MigLattice& lattice, std::uint16_t occupancy) {
-        return -mfi_fragmentation(lattice, occupancy);
-      });
+      return make_mig_loss_policy(
+          [](const MigLattice& lattice, std::uint16_t occupancy) { return -mfi_fragmentation(lattice, occupancy); });
     }};
 
 }  // namespace gpusched

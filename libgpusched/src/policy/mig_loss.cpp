@@ -29,8 +29,7 @@ MigPreference least_loss(const MigLattice& lattice, const MigValue& value) {
   for (std::size_t mask = 0; mask < std::size_t{1} << lattice.units(); ++mask) {
     values.push_back(value(lattice, static_cast<std::uint16_t>(mask)));
   }
-  return {lattice,
-          [&](int, std::uint16_t before, std::uint16_t after) { return values[before] - values[after]; }};
+  return {lattice, [&](int, std::uint16_t before, std::uint16_t after) { return values[before] - values[after]; }};
 }
 
 Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value) {

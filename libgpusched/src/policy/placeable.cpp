@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/mig_loss.hpp"
 #include "gpusched/policy/policies.hpp"
 #include "gpusched/score/mig_scores.hpp"
@@ -13,21 +14,21 @@ namespace {
 constexpr std::int64_t refresh_every = 25;        // arrivals between two price refreshes
 constexpr std::int64_t refresh_every_early = 10;  // while little has been seen
 constexpr std::int64_t early_arrivals = 1000;
-constexpr std::int64_t first_deal_at = 20;        // arrivals before the first learned forecast
+constexpr std::int64_t first_deal_at = 20;  // arrivals before the first learned forecast
 constexpr std::uint64_t deal_seed = 7;
-constexpr std::uint32_t most_states = 400'000;    // memos are dropped beyond; about 100 MB
+constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 100 MB
 constexpr std::size_t most_entries = 4'000'000;
 
 /// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
 class Placeable final : public PlacementPolicy {
  public:
   explicit Placeable(bool learns)
-      : PlacementPolicy({.tie_order = TieOrder::state_order,
-                         .refines = true,
-                         .follows_arrivals = true,
-                         .mig_rule = [](const ScoringContext&, GpuModelId model) {
-                           return least_loss(MigLattice::of(model), buddy_potential);
-                         }}),
+      : PlacementPolicy(
+            {.tie_order = TieOrder::state_order,
+             .refines = true,
+             .follows_arrivals = true,
+             .mig_rule = [](const ScoringContext&,
+                            GpuModelId model) { return least_loss(MigLattice::of(model), buddy_potential); }}),
         learns_(learns) {}
 
   void on_arrival(const ScoringContext& context, RequestClassId id) override {
@@ -81,18 +82,16 @@ class Placeable final : public PlacementPolicy {
     const std::int64_t fill = value_.fill(entry.state, deep);
     const std::int64_t price = value_.price(entry.state);
     score.cost = std::numeric_limits<std::int64_t>::max();
-    std::uint16_t share = 0;
+    const GpuRequest& request = context.state.request(id);
     for (std::uint32_t k = 0; k < entry.count; ++k) {
       const PlaceableValue::StateId next = next_states_[entry.first + k];
       const std::int64_t loss =
           (fill - value_.fill(next, deep)) * PlaceableValue::units_per_filled_milli + price - value_.price(next);
-      if (loss < score.cost) {
+      if (loss < score.cost && gpu_with_share(request, node, next_shares_[entry.first + k], score.gpu)) {
         score.cost = loss;
-        share = next_shares_[entry.first + k];
       }
     }
-    score.tie = best_fit_tie(context.state.request(id), node);
-    score.gpu = gpu_with_share(node, share);
+    score.tie = best_fit_tie(request, node);
   }
 
  private:
@@ -105,13 +104,16 @@ class Placeable final : public PlacementPolicy {
   /// With no list of classes given there is nothing to know: the policy learns then.
   bool learns_from(const ScoringContext& context) const { return learns_ || context.target.classes.empty(); }
 
-  static std::uint16_t gpu_with_share(const NodeState& node, std::uint16_t share) {
-    for (std::size_t i = 0; i < node.gpus.size(); ++i) {
-      if (node.gpus[i].shareable_milli() == share) {
-        return static_cast<std::uint16_t>(i);
+  /// Finds a device in that state of sharing that takes the request; share 0 stands for whole and CPU-only requests.
+  static bool gpu_with_share(const GpuRequest& request, const NodeState& node, std::uint16_t share,
+                             std::uint16_t& gpu) {
+    for (std::size_t i = 0; share > 0 && i < node.gpus.size(); ++i) {
+      if (node.gpus[i].shareable_milli() == share && share_fits(request, node, node.gpus[i])) {
+        gpu = static_cast<std::uint16_t>(i);
+        return true;
       }
     }
-    return 0;
+    return share == 0;
   }
 
   PlaceableValue::ClassId class_of(const ScoringContext& context, RequestClassId id) {

@@ -1,5 +1,6 @@
 #include "gpusched/policy/placement_policy.hpp"
 
+#include "gpusched/filter/request_filter.hpp"
 #include "gpusched/score/mig_scores.hpp"
 
 namespace gpusched {
@@ -34,6 +35,12 @@ void PlacementPolicy::refine(const ScoringContext&, RequestClassId, const NodeSt
 
 void PlacementPolicy::on_arrival(const ScoringContext&, RequestClassId) {}
 
+MigPreference any_mig(GpuModelId model) {
+  MigPreference preference(MigLattice::of(model), [](int, std::uint16_t, std::uint16_t) { return 0; });
+  preference.ignore_free_units();
+  return preference;
+}
+
 MigPreference best_fit_mig(const MigLattice& lattice) {
   return {lattice, [&](int, std::uint16_t before, std::uint16_t after) {
             return std::int64_t{free_units(lattice, before)} * 1000 - creatable_count(lattice, after);
@@ -46,8 +53,7 @@ std::uint16_t tightest_gpu(const GpuRequest& request, const NodeState& node) {
   for (std::size_t i = 0; i < node.gpus.size(); ++i) {
     const GpuState& gpu = node.gpus[i];
     const std::int32_t share = gpu.shareable_milli();
-    if (share >= request.gpu_milli && share < best_share &&
-        (request.gpu_memory_mib == 0 || gpu.free_memory_mib >= request.gpu_memory_mib)) {
+    if (share < best_share && share_fits(request, node, gpu)) {
       best = static_cast<std::uint16_t>(i);
       best_share = share;
     }

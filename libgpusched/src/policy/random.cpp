@@ -10,7 +10,9 @@ namespace {
 class Random final : public PlacementPolicy {
  public:
   explicit Random(std::uint64_t seed)
-      : PlacementPolicy({.tie_order = TieOrder::random, .follows_arrivals = true}),
+      : PlacementPolicy({.tie_order = TieOrder::random,
+                         .follows_arrivals = true,
+                         .mig_rule = [](const ScoringContext&, GpuModelId model) { return any_mig(model); }}),
         seed_(seed) {}
 
   /// Every arrival draws its GPU anew.
@@ -32,7 +34,7 @@ class Random final : public PlacementPolicy {
   static std::uint16_t draw_gpu(const GpuRequest& request, const NodeState& node, Philox& draws) {
     std::vector<std::uint16_t> fitting;
     for (std::size_t i = 0; i < node.gpus.size(); ++i) {
-      if (share_fits(node.gpus[i], request.gpu_milli, request.gpu_memory_mib, 0)) {
+      if (share_fits(request, node, node.gpus[i])) {
         fitting.push_back(static_cast<std::uint16_t>(i));
       }
     }

@@ -11,10 +11,20 @@ namespace {
 
 // A function, not a static table: the rows live in other files, and their order of initialisation is not ours.
 const std::array<PolicyInfo, 14>& table() {
-  static const std::array<PolicyInfo, 14> rows = {
-      random_policy,  first_fit_policy,      round_robin_policy, best_fit_policy, worst_fit_policy,
-      dot_prod_policy, gpu_clustering_policy, gpu_packing_policy, fgd_policy,      mfi_policy,
-      mcc_policy,      buddy_policy,          placeable_policy,   placeable_online_policy};
+  static const std::array<PolicyInfo, 14> rows = {random_policy,
+                                                  first_fit_policy,
+                                                  round_robin_policy,
+                                                  best_fit_policy,
+                                                  worst_fit_policy,
+                                                  dot_prod_policy,
+                                                  gpu_clustering_policy,
+                                                  gpu_packing_policy,
+                                                  fgd_policy,
+                                                  mfi_policy,
+                                                  mcc_policy,
+                                                  buddy_policy,
+                                                  placeable_policy,
+                                                  placeable_online_policy};
   return rows;
 }
 

@@ -1,3 +1,4 @@
+#include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/policies.hpp"
 #include "gpusched/score/mig_scores.hpp"
 
@@ -25,8 +26,7 @@ class WorstFit final : public PlacementPolicy {
       scores[i] = {.cost = -node.free_gpu_milli(), .tie = -node.cpu_free_milli, .gpu = 0};
       std::int32_t widest = -1;
       for (std::size_t gpu = 0; gpu < node.gpus.size(); ++gpu) {
-        if (node.gpus[gpu].shareable_milli() > widest &&
-            (request.gpu_memory_mib == 0 || node.gpus[gpu].free_memory_mib >= request.gpu_memory_mib)) {
+        if (node.gpus[gpu].shareable_milli() > widest && share_fits(request, node, node.gpus[gpu])) {
           widest = node.gpus[gpu].shareable_milli();
           scores[i].gpu = static_cast<std::uint16_t>(gpu);
         }

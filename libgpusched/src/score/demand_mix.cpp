@@ -32,8 +32,7 @@ DemandMix typical_classes(const DemandMix& mix, int percent) {
   std::map<Key, DemandClass> groups;
   for (const DemandClass& entry : mix.classes) {
     const GpuRequest& request = entry.request;
-    DemandClass& group =
-        groups[{request.cpu_milli, request.gpu_milli, request.num_gpu, joined(request.gpu_models)}];
+    DemandClass& group = groups[{request.cpu_milli, request.gpu_milli, request.num_gpu, joined(request.gpu_models)}];
     group.request = request;
     group.request.memory_mib = 0;
     group.count += entry.count;

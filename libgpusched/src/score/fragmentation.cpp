@@ -81,8 +81,8 @@ double FragmentationModel::fragment_as_published(const NodeState& node) const {
       too_small += share >= group.gpu_milli ? 0 : share;
     }
     fit[i] = {.fits = fitting >= group.num_gpu,
-              .accessible = group.model_allowed.empty() ||
-                            (!node.gpus.empty() && group.model_allowed[node.gpus[0].model] != 0),
+              .accessible =
+                  group.model_allowed.empty() || (!node.gpus.empty() && group.model_allowed[node.gpus[0].model] != 0),
               .too_small = static_cast<double>(too_small)};
   }
   for (const OrderedClass& entry : classes_) {

@@ -33,7 +33,7 @@ std::int64_t mfi_fragmentation(const MigLattice& lattice, std::uint16_t occupanc
 }
 
 std::int64_t buddy_potential(const MigLattice& lattice, std::uint16_t occupancy) {
-  std::map<int, int> shapes_of_size;   // by size: how many shapes
+  std::map<int, int> shapes_of_size;             // by size: how many shapes
   std::map<std::pair<int, int>, int> shapes_at;  // by (size, start): how many shapes may start there
   for (const MigShape& shape : lattice.shapes()) {
     ++shapes_of_size[shape.memory_units];

@@ -14,10 +14,10 @@ namespace {
 constexpr double scarcity_weight_c = 0.005;
 constexpr double cpu_only_weight = 15;
 constexpr double whole_node_cpu_fraction = 0.95;
-constexpr double rare_share = 0.02;       // classes of several GPUs whose size is rarer than this are priced up
+constexpr double rare_share = 0.02;  // classes of several GPUs whose size is rarer than this are priced up
 constexpr double rare_boost_most = 4;
-constexpr int cpu_grid_per_gpu = 16;      // F sees CPU in steps of this part of the CPU per GPU
-constexpr std::size_t count_block = 16;   // counts are padded to this, so that the price loop has no remainder
+constexpr int cpu_grid_per_gpu = 16;     // F sees CPU in steps of this part of the CPU per GPU
+constexpr std::size_t count_block = 16;  // counts are padded to this, so that the price loop has no remainder
 
 constexpr std::uint16_t whole = milli_per_unit;
 
@@ -76,10 +76,11 @@ void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
   for (const NodeId id : index.order()) {
     const NodeSpec& spec = state.node(id).spec;
     if (static_cast<std::int64_t>(spec.gpus.size()) == most_gpus && most_gpus > 1) {
-      largest_nodes_.push_back({.cpu_milli = to_int32(spec.cpu_milli),
-                                .model = 0,
-                                .gpu_count = static_cast<std::uint16_t>(std::min<std::int64_t>(most_gpus, FreeShares::max_gpus)),
-                                .free_milli = {}});
+      largest_nodes_.push_back(
+          {.cpu_milli = to_int32(spec.cpu_milli),
+           .model = 0,
+           .gpu_count = static_cast<std::uint16_t>(std::min<std::int64_t>(most_gpus, FreeShares::max_gpus)),
+           .free_milli = {}});
     }
   }
   std::sort(largest_nodes_.begin(), largest_nodes_.end(),

@@ -149,8 +149,6 @@ std::vector<std::string> parse_set(std::string_view text) {
       set.emplace_back(part);
     }
   });
-  std::sort(set.begin(), set.end());
-  set.erase(std::unique(set.begin(), set.end()), set.end());
   return set;
 }
 

@@ -50,7 +50,8 @@ std::span<const UnreadTable> unread_tables();
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_map(std::string_view text);
 std::string format_map(std::span<const std::pair<std::string, std::string>> map);
 
-/// `a|b` into names sorted, without repetition.
+/// `a|b` into names, as written: order and repetition mean nothing to a decision, but published class counts keep them
+/// apart.
 std::vector<std::string> parse_set(std::string_view text);
 std::string format_set(std::span<const std::string> set);
 

@@ -272,24 +272,6 @@ class ExtraView {
   const ExtraValues* values_;
 };
 
-/// Jobs in the order of x_row; those without one keep the trace's order, behind.
-std::vector<const TraceJob*> in_row_order(const Trace& trace) {
-  std::vector<std::pair<std::int64_t, const TraceJob*>> rows;
-  for (const TraceJob& job : trace.jobs) {
-    std::int64_t row = std::numeric_limits<std::int64_t>::max();
-    if (parse_integer(ExtraView(trace, job)["x_row"], row) != NumberProblem::none) {
-      row = std::numeric_limits<std::int64_t>::max();
-    }
-    rows.emplace_back(row, &job);
-  }
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<const TraceJob*> jobs;
-  for (const auto& [row, job] : rows) {
-    jobs.push_back(job);
-  }
-  return jobs;
-}
-
 /// openb counts in whole seconds.
 std::string seconds_down(TimeNs time) { return std::to_string(time / ns_per_s); }
 
@@ -332,6 +314,24 @@ Status read_openb(std::string_view text, const std::string& file, ReadOutcome& o
   return header_error(csv);
 }
 
+// Jobs in the order of x_row; those without one keep the trace's order, behind.
+std::vector<std::uint32_t> jobs_in_file_order(const Trace& trace) {
+  std::vector<std::pair<std::int64_t, std::uint32_t>> rows;
+  for (std::uint32_t index = 0; index < trace.jobs.size(); ++index) {
+    std::int64_t row = std::numeric_limits<std::int64_t>::max();
+    if (parse_integer(ExtraView(trace, trace.jobs[index])["x_row"], row) != NumberProblem::none) {
+      row = std::numeric_limits<std::int64_t>::max();
+    }
+    rows.emplace_back(row, index);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::uint32_t> jobs;
+  for (const auto& [row, index] : rows) {
+    jobs.push_back(index);
+  }
+  return jobs;
+}
+
 std::string write_openb_nodes(const Trace& trace) {
   std::string text;
   CsvWriter csv(text);
@@ -353,7 +353,8 @@ Result<std::string> write_openb_pods(const Trace& trace) {
   std::string text;
   CsvWriter csv(text);
   csv.row(std::span<const std::string_view>(pod_header).first(width));
-  for (const TraceJob* const job : in_row_order(trace)) {
+  for (const std::uint32_t index : jobs_in_file_order(trace)) {
+    const TraceJob* const job = &trace.jobs[index];
     const JobSpec& spec = trace.specs[job->spec];
     if (!spec.request.mig_profile.empty() || spec.replicas != 1) {
       return Error{.code = ErrorCode::unsupported,

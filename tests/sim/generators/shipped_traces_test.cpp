@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -11,10 +12,10 @@
 namespace gpusched::sim {
 namespace {
 
-// The folder traces/ beside tests/.
+// The folder traces/ of the checkout.
 std::string trace_folder(const std::string& name) {
-  const std::filesystem::path tests = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  return (tests.parent_path() / "traces" / name).string();
+  const char* source = std::getenv("GPUSCHED_SOURCE_DIR");  // ctest sets it
+  return (std::filesystem::path(source != nullptr ? source : ".") / "traces" / name).string();
 }
 
 TEST(ShippedTracesTest, AreWhatTheirGeneratorsGive) {

@@ -73,7 +73,7 @@ TEST(GtfReaderTest, BadRowsAreDroppedByReason) {
 TEST(GtfReaderTest, OneKnownModelOfASetIsEnough) {
   const ReadOutcome outcome = read_ok(job_head + std::string("a,pod,0,1,,,,T4|NoSuchGpu\n"), "jobs.csv");
   ASSERT_EQ(outcome.trace.jobs.size(), 1U);
-  EXPECT_EQ(outcome.trace.specs[0].request.gpu_models, (std::vector<std::string>{"NoSuchGpu", "T4"}));
+  EXPECT_EQ(outcome.trace.specs[0].request.gpu_models, (std::vector<std::string>{"T4", "NoSuchGpu"}));
 }
 
 TEST(GtfReaderTest, UnknownColumnIsAnErrorThatListsTheKnownOnes) {
@@ -227,7 +227,7 @@ TEST(GtfReaderTest, InterpretsTheColumnsOfAJob) {
   expected.request.gpu_milli = 500;
   expected.request.gpu_memory_mib = 8192;
   expected.request.mode = SharingMode::time_slice;
-  expected.request.gpu_models = {"P100", "T4"};
+  expected.request.gpu_models = {"T4", "P100"};
   expected.request.node_labels = {{"disk", "ssd"}, {"zone", "a"}};
   expected.request.priority = -7;
   expected.request.preemptible = false;
@@ -298,7 +298,7 @@ TEST(GtfJsonlReaderTest, ReadsNumbersExactlyAndNestedMaps) {
   ASSERT_EQ(outcome.trace.jobs.size(), 1U);
   EXPECT_EQ(outcome.trace.jobs[0].submit_ns, 1'700'000'000'123'456'789);
   const GpuRequest& request = outcome.trace.specs[0].request;
-  EXPECT_EQ(request.gpu_models, (std::vector<std::string>{"P100", "T4"}));
+  EXPECT_EQ(request.gpu_models, (std::vector<std::string>{"T4", "P100"}));
   EXPECT_EQ(request.node_labels, (std::vector<std::pair<std::string, std::string>>{{"k", "v"}}));
   EXPECT_FALSE(request.preemptible);
   EXPECT_EQ(outcome.trace.job_extra[0], (ExtraValues{"A100=1|H100=1.90"}));

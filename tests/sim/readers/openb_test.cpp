@@ -36,7 +36,7 @@ TEST(OpenbReaderTest, MapsPodsToJobs) {
   EXPECT_EQ(trace.jobs[1].duration_ns, 250 * ns_per_s);
   EXPECT_EQ(trace.jobs[2].duration_ns, 200 * ns_per_s);  // never scheduled: from its creation
   const JobSpec& shared = trace.specs[trace.jobs[1].spec];
-  EXPECT_EQ(shared.request.gpu_models, (std::vector<std::string>{"V100M16", "V100M32"}));
+  EXPECT_EQ(shared.request.gpu_models, (std::vector<std::string>{"V100M32", "V100M16"}));
   EXPECT_EQ(shared.qos, "Guaranteed");
   // p1 and p2 end with the list: they were still there.
   EXPECT_EQ(trace.job_extra_columns.back(), "censored");

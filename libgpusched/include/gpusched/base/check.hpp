@@ -21,9 +21,9 @@ namespace detail {
 }  // namespace gpusched
 
 /// Throws InvariantError when `condition` is false. For bugs only: bad input is a Result.
-#define GPUSCHED_CHECK(condition, message)                                             \
-  do {                                                                                 \
-    if (!(condition)) {                                                                \
-      ::gpusched::detail::check_failed(#condition, __FILE__, __LINE__, (message));     \
-    }                                                                                  \
+#define GPUSCHED_CHECK(condition, message)                                         \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      ::gpusched::detail::check_failed(#condition, __FILE__, __LINE__, (message)); \
+    }                                                                              \
   } while (false)

@@ -5,6 +5,7 @@
 #include "gpusched/base/ids.hpp"
 #include "gpusched/base/inline_vector.hpp"
 #include "gpusched/base/units.hpp"
+#include "gpusched/cluster/gpu_state.hpp"
 #include "gpusched/model/gpu_model.hpp"
 
 namespace gpusched {
@@ -20,6 +21,33 @@ struct GpuAssignment {
 
   friend bool operator==(const GpuAssignment&, const GpuAssignment&) = default;
 };
+
+/// Puts a part on a device state, which must have room, or takes it off again.
+inline void add_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenants) {
+  if (part.range.size > 0) {
+    gpu.mig_occupancy = static_cast<std::uint16_t>(gpu.mig_occupancy | part.range.mask());
+    gpu.mig_labels = static_cast<std::uint8_t>(gpu.mig_labels | part.mig_labels);
+    return;
+  }
+  gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli - part.share_milli);
+  gpu.free_memory_mib -= part.memory_mib;
+  if (counts_tenants && part.share_milli < milli_per_unit) {
+    ++gpu.tenants;
+  }
+}
+
+inline void remove_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenants) {
+  if (part.range.size > 0) {
+    gpu.mig_occupancy = static_cast<std::uint16_t>(gpu.mig_occupancy & ~part.range.mask());
+    gpu.mig_labels = static_cast<std::uint8_t>(gpu.mig_labels & ~part.mig_labels);
+    return;
+  }
+  gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli + part.share_milli);
+  gpu.free_memory_mib += part.memory_mib;
+  if (counts_tenants && part.share_milli < milli_per_unit) {
+    --gpu.tenants;
+  }
+}
 
 using GpuAssignments = InlineVector<GpuAssignment, 2>;
 

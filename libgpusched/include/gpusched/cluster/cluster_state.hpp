@@ -12,8 +12,8 @@
 #include "gpusched/cluster/allocation.hpp"
 #include "gpusched/cluster/event.hpp"
 #include "gpusched/cluster/gpu_index.hpp"
-#include "gpusched/cluster/node_state.hpp"
 #include "gpusched/cluster/gpu_request.hpp"
+#include "gpusched/cluster/node_state.hpp"
 
 namespace gpusched {
 
@@ -23,10 +23,10 @@ struct Node {
   NodeState state;
   NodeHealth health = NodeHealth::ready;
   bool removed = false;
-  bool takes_mig = false;           ///< its GPUs can be cut: known placements, and the node's sharing allows it
-  std::uint32_t order = 0;          ///< place in the order that breaks ties, 0..
-  std::uint32_t first_gpu = 0;      ///< ordinal of its first GPU, counted in that order
-  std::vector<PodId> pods;          ///< that hold resources here
+  bool takes_mig = false;       ///< its GPUs can be cut: known placements, and the node's sharing allows it
+  std::uint32_t order = 0;      ///< place in the order that breaks ties, 0..
+  std::uint32_t first_gpu = 0;  ///< ordinal of its first GPU, counted in that order
+  std::vector<PodId> pods;      ///< that hold resources here
   std::array<std::uint16_t, 8> hosted_count{};  ///< of them, by request kind
 };
 
@@ -54,6 +54,9 @@ class ClusterState {
   const PodRecord* pod(PodId id) const { return id.value < pods_.size() ? &pods_[id.value] : nullptr; }
   std::span<const PodRecord> pods() const { return pods_; }
 
+  /// Whether the place is free for the request once `leaving` (pods that hold resources on that node) are gone.
+  Status check_placement(const GpuRequest& request, const Candidate& placement, std::span<const PodId> leaving) const;
+
   /// Changes whenever nodes come, go or change order: caches by node order are void then.
   std::uint64_t topology_version() const { return topology_version_; }
   /// Node ids in tie-breaking order. Brings the orders and the GPU index up to date after nodes came or went.
@@ -65,8 +68,9 @@ class ClusterState {
   /// Nodes whose state changed since the last call, each once, in order of first change.
   std::vector<NodeId> take_changed_nodes();
   /// The last pod bound (round robin's cursor): order of its node and ordinal of its first GPU; -1 before any.
-  std::int64_t last_placed_node_order() const { return last_node_order_; }
-  std::int64_t last_placed_gpu() const { return last_gpu_; }
+  /// Contract: node_order() was called since nodes came or went.
+  std::int64_t last_placed_node_order() const;
+  std::int64_t last_placed_gpu() const;
 
   /// Pods that hold resources, by priority, ascending; priorities without any are absent.
   std::span<const std::pair<std::int32_t, std::int64_t>> held_by_priority() const { return held_by_priority_; }
@@ -94,7 +98,6 @@ class ClusterState {
   Status on(TimeNs now, const PodEvicted& event);
   Status on(TimeNs now, const Tick& event);
 
-  Status check_placement(const GpuRequest& request, const Candidate& placement) const;
   void take(PodId pod, const Candidate& placement);
   void give_back(PodId pod);
   void shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction);
@@ -119,8 +122,8 @@ class ClusterState {
   std::uint64_t topology_version_ = 0;
   std::vector<NodeId> changed_;
   std::vector<char> is_changed_;
-  std::int64_t last_node_order_ = -1;
-  std::int64_t last_gpu_ = -1;
+  NodeId last_node_, last_gpu_node_;
+  std::uint16_t last_device_ = 0;
   std::vector<std::pair<std::int32_t, std::int64_t>> held_by_priority_;
   std::int64_t total_gpus_ = 0;
   std::int64_t used_gpu_milli_ = 0;

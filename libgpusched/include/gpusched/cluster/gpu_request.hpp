@@ -22,15 +22,15 @@ enum class Isolation : std::uint8_t { none, memory, fault };
 struct GpuRequest {
   std::int64_t cpu_milli = 0;
   std::int64_t memory_mib = 0;
-  std::int32_t num_gpu = 0;          ///< devices or MIG instances; 0 = CPU only
-  std::int32_t gpu_milli = 0;        ///< share of each device, 1..1000; 1000 = the whole device; 0 without GPUs
-  std::int64_t gpu_memory_mib = 0;   ///< device memory per share or instance; 0 = not stated
-  std::string mig_profile;           ///< NVIDIA's name ("1g.10gb"), resolved per GPU model; empty = no MIG instance
+  std::int32_t num_gpu = 0;         ///< devices or MIG instances; 0 = CPU only
+  std::int32_t gpu_milli = 0;       ///< share of each device, 1..1000; 1000 = the whole device; 0 without GPUs
+  std::int64_t gpu_memory_mib = 0;  ///< device memory per share or instance; 0 = not stated
+  std::string mig_profile;          ///< NVIDIA's name ("1g.10gb"), resolved per GPU model; empty = no MIG instance
   SharingMode mode = SharingMode::unstated;
-  std::vector<std::string> gpu_models;                           ///< allowed, sorted; empty = any
+  std::vector<std::string> gpu_models;                           ///< allowed; empty = any
   std::vector<std::pair<std::string, std::string>> node_labels;  ///< required, sorted by key
   std::int32_t priority = 0;                                     ///< Kubernetes PriorityClass value; higher first
-  bool preemptible = true;  ///< may be evicted for a higher priority
+  bool preemptible = true;                                       ///< may be evicted for a higher priority
   JobClass job_class = JobClass::unknown;
   Isolation isolation = Isolation::none;
   double max_slowdown = 0;  ///< tolerated against alone on the whole GPU; 0 = not stated

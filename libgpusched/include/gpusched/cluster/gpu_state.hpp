@@ -10,12 +10,12 @@ namespace gpusched {
 /// What can be seen of one GPU: equal values are interchangeable for every policy.
 /// A GPU is idle, shared (free_milli < 1000), held whole (free_milli == 0) or cut by MIG (mig_occupancy != 0).
 struct GpuState {
-  std::uint16_t model = 0;          ///< GpuModelId
-  std::uint16_t free_milli = 1000;  ///< of the MIG-off device
-  std::uint16_t mig_occupancy = 0;  ///< occupied placement units, bit i = unit i
-  std::uint8_t mig_labels = 0;      ///< MigLabel bits of the instances placed
-  std::uint8_t tenants = 0;         ///< shares placed, saturating at 255
-  std::int32_t free_memory_mib = 0; ///< of the MIG-off device; -1 = unknown
+  std::uint16_t model = 0;           ///< GpuModelId
+  std::uint16_t free_milli = 1000;   ///< of the MIG-off device
+  std::uint16_t mig_occupancy = 0;   ///< occupied placement units, bit i = unit i
+  std::uint8_t mig_labels = 0;       ///< MigLabel bits of the instances placed
+  std::uint16_t tenants = 0;         ///< shares placed; counted only where the node limits them
+  std::int32_t free_memory_mib = 0;  ///< of the MIG-off device; -1 = unknown
 
   friend bool operator==(const GpuState&, const GpuState&) = default;
 
@@ -25,18 +25,16 @@ struct GpuState {
 };
 
 /// Capped labels in use on one GPU. A GPU takes one instance of each kind, and +me.all excludes +me and plain ones;
-/// -me instances take no label.
+/// -me and +gfx instances take no label (+gfx fits as often as its placements).
 enum MigLabel : std::uint8_t {
   mig_label_media = 1,      ///< +me
   mig_label_all_media = 2,  ///< +me.all
-  mig_label_graphics = 4,   ///< +gfx
 };
 
 /// The labels that an instance of the profile takes.
 inline std::uint8_t mig_label_bits(const MigProfile& profile) {
   return static_cast<std::uint8_t>((profile.media_extensions ? mig_label_media : 0) |
-                                   (profile.all_media_extensions ? mig_label_all_media : 0) |
-                                   (profile.graphics ? mig_label_graphics : 0));
+                                   (profile.all_media_extensions ? mig_label_all_media : 0));
 }
 
 }  // namespace gpusched

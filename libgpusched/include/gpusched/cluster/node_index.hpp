@@ -63,6 +63,7 @@ class NodeIndex {
   void rebuild(ClusterState& state);
   void move_in(std::uint32_t order, const NodeState& state);
   void move_out(std::uint32_t order);
+  void drop_stale(std::uint32_t slot);
 
   static constexpr std::uint32_t no_slot = 0xffffffffU;
   static constexpr std::uint32_t max_classes = 1U << 20;  // about 200 MB of states; then all caches start anew

@@ -27,7 +27,7 @@ struct NodeSpec {
   std::int64_t memory_mib = 0;
   std::vector<GpuSpec> gpus;
   NodeSharing sharing = NodeSharing::any;
-  std::int32_t replicas = 0;  ///< most tenants of one shared GPU; 0 = no limit
+  std::int32_t replicas = 0;                                ///< most tenants of one shared GPU; 0 = no limit
   std::vector<std::pair<std::string, std::string>> labels;  ///< sorted by key
   /// Place of the node in the order that breaks ties; empty orders by name. All nodes of a cluster give one, or none.
   std::int64_t rank = -1;

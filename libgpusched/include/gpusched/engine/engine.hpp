@@ -52,10 +52,11 @@ class Engine {
 
   explicit Engine(EngineOptions options, std::unique_ptr<PlacementPolicy> policy);
 
+  Decision decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
-  RejectCounts mig_reasons(RequestClassId request);
+  RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;
   std::optional<PreemptThenBind> find_preemption(RequestClassId request, std::optional<std::span<const NodeId>> scope);
 

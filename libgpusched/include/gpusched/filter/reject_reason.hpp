@@ -8,12 +8,12 @@ namespace gpusched {
 /// Why a node cannot take a request now. The first that applies, in this order.
 enum class RejectReason : std::uint8_t {
   none,
-  node_unavailable,         ///< down, draining or cordoned
-  label_mismatch,           ///< a required node label is absent or has another value
-  gpu_model_mismatch,       ///< no GPU of an allowed model
-  sharing_mismatch,         ///< the node does not share its GPUs the way the request asks
-  mig_unsupported,          ///< the model has no such MIG profile, or no known placements
-  too_large,                ///< more than the empty node has
+  node_unavailable,    ///< down, draining or cordoned
+  label_mismatch,      ///< a required node label is absent or has another value
+  gpu_model_mismatch,  ///< no GPU of an allowed model
+  sharing_mismatch,    ///< the node does not share its GPUs the way the request asks
+  mig_unsupported,     ///< the model has no such MIG profile, or no known placements
+  too_large,           ///< more than the empty node has
   insufficient_cpu,
   insufficient_memory,
   insufficient_gpus,        ///< fewer idle GPUs than asked for

@@ -11,11 +11,11 @@ namespace gpusched {
 
 /// A MIG profile resolved on one GPU model.
 struct ResolvedProfile {
-  MigProfileId profile;         ///< invalid: the model cannot serve the request
-  int shape = -1;               ///< into MigLattice::shapes()
-  std::uint8_t mig_labels = 0;  ///< MigLabel bits that an instance takes
-  std::uint8_t conflicts = 0;   ///< MigLabel bits that must not be in use
-  bool needs_empty_gpu = false; ///< +me.all: placed first, before anything else
+  MigProfileId profile;          ///< invalid: the model cannot serve the request
+  int shape = -1;                ///< into MigLattice::shapes()
+  std::uint8_t mig_labels = 0;   ///< MigLabel bits that an instance takes
+  std::uint8_t conflicts = 0;    ///< MigLabel bits that must not be in use
+  bool needs_empty_gpu = false;  ///< +me.all: placed first, before anything else
 };
 
 /// What holds between a request class and a node shape whatever runs there, found once per pair.
@@ -24,7 +24,7 @@ class RequestFilter {
   /// Reasons that never change: labels, model, sharing, size of the empty node. `none` where it may fit.
   RejectReason static_reason(const ClusterState& state, RequestClassId request, std::uint32_t shape);
   /// The whole answer for a node state, capacity included. Contract: static_reason(...) == none for its shape.
-  static RejectReason capacity_reason(const GpuRequest& request, const NodeState& node, std::int32_t replicas);
+  static RejectReason capacity_reason(const GpuRequest& request, const NodeState& node);
   /// The profile of a MIG request on a model; invalid profile where the model cannot serve it.
   const ResolvedProfile& resolve(const ClusterState& state, RequestClassId request, std::uint16_t model);
 
@@ -40,10 +40,11 @@ class RequestFilter {
   std::vector<PerClass> classes_;
 };
 
-/// True when a share of `share_milli` and `memory_mib` fits on the GPU beside at most `replicas` tenants (0 = any).
-inline bool share_fits(const GpuState& gpu, std::int32_t share_milli, std::int64_t memory_mib, std::int32_t replicas) {
-  return gpu.shareable_milli() >= share_milli && (memory_mib == 0 || gpu.free_memory_mib >= memory_mib) &&
-         (replicas == 0 || share_milli == milli_per_unit || gpu.tenants < replicas);
+/// True when one share of the request fits on this GPU of the node: milli, device memory, number of tenants.
+inline bool share_fits(const GpuRequest& request, const NodeState& node, const GpuState& gpu) {
+  return gpu.shareable_milli() >= request.gpu_milli &&
+         (request.gpu_memory_mib == 0 || gpu.free_memory_mib >= request.gpu_memory_mib) &&
+         (node.replicas == 0 || request.gpu_milli == milli_per_unit || gpu.tenants < node.replicas);
 }
 
 /// True when one of the allowed model names (any spelling the catalogue knows) is this model. Empty allows all.

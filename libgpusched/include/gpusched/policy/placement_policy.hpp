@@ -16,19 +16,18 @@ namespace gpusched {
 
 /// Who wins between nodes (or GPUs) of equal cost and tie value.
 enum class TieOrder : std::uint8_t {
-  node_order,  ///< the first in node order: given ranks, else names
-  after_last,  ///< the first in node order behind the last placement, cyclically
-  state_order, ///< by the state of the node (least free memory first), node order only between equal states
-  random,      ///< uniform over the nodes, drawn from (seed, arrivals so far)
+  node_order,   ///< the first in node order: given ranks, else names
+  after_last,   ///< the first in node order behind the last placement, cyclically
+  state_order,  ///< by the state of the node (least free memory first), node order only between equal states
+  random,       ///< uniform over the nodes, drawn from (seed, arrivals so far)
 };
-
 
 /// The best way to put one request on one node, as a policy sees it. Smaller is better.
 struct NodeScore {
   std::int64_t cost = 0;
-  std::int64_t tie = 0;      ///< compared where costs are equal
-  std::uint16_t gpu = 0;     ///< for a share of one GPU: index into the state's GPUs; otherwise unused
-  std::uint32_t memo = 0;    ///< the policy's own; handed back to refine()
+  std::int64_t tie = 0;    ///< compared where costs are equal
+  std::uint16_t gpu = 0;   ///< for a share of one GPU: index into the state's GPUs; otherwise unused
+  std::uint32_t memo = 0;  ///< the policy's own; handed back to refine()
 };
 
 /// What a policy may know besides the nodes in front of it.
@@ -118,6 +117,9 @@ inline std::int64_t requested_gpu_milli(const GpuRequest& request) {
 
 /// Ties go to the node with the least GPU left over, then the least CPU.
 std::int64_t best_fit_tie(const GpuRequest& request, const NodeState& node);
+
+/// MIG rule without a preference among GPUs: the tie order decides, instances go to the lowest start.
+MigPreference any_mig(GpuModelId model);
 
 /// MIG rule of the policies that have none of their own: the fewest free units, then the start that leaves the most
 /// creatable placements (BF-BI).

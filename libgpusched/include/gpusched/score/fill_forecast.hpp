@@ -37,10 +37,10 @@ struct ForecastClass {
 };
 
 /// F of the placeable policies: the GPU that random future arrivals still fill on one node alone, first come first
-/// served, skipping what does not fit; shares on the tightest GPU. Over `sequences` fixed sequences of 64 draws; of each
-/// group of `group` sequences the best counts. The draws are decks in exact class proportion, shuffled by Philox of
-/// (seed, epoch). Memory is not looked at. Exact integers: milli-GPU summed over the sequences.
-/// Source and constants: docs/policies/placeable.md.
+/// served, skipping what does not fit; shares on the tightest GPU. Over `sequences` fixed sequences of 64 draws; of
+/// each group of `group` sequences the best counts. The draws are decks in exact class proportion, shuffled by Philox
+/// of (seed, epoch). Memory is not looked at. Exact integers: milli-GPU summed over the sequences. Source and
+/// constants: docs/policies/placeable.md.
 class FillForecast {
  public:
   static constexpr int sequences = 96;
@@ -48,8 +48,8 @@ class FillForecast {
   static constexpr int deep_factor = 4;  ///< a deep look takes this many times the sequences
 
   /// Deals the draws anew. `max_cpu_milli`: the largest node's CPU; `model_count` <= 64.
-  void deal(const std::vector<ForecastClass>& classes, int model_count, std::int32_t max_cpu_milli,
-            std::uint64_t seed, std::uint64_t epoch);
+  void deal(const std::vector<ForecastClass>& classes, int model_count, std::int32_t max_cpu_milli, std::uint64_t seed,
+            std::uint64_t epoch);
 
   /// Milli-GPU filled, summed over the plain sequences.
   std::int32_t fill(const FreeShares& node) const { return run(node, 0, sequences); }
@@ -58,8 +58,8 @@ class FillForecast {
 
  private:
   struct Draw {
-    std::uint16_t cpu = 0;  // in cpu_unit_
-    std::uint16_t take = 0; // milli-GPU, all GPUs of the request
+    std::uint16_t cpu = 0;   // in cpu_unit_
+    std::uint16_t take = 0;  // milli-GPU, all GPUs of the request
   };
   struct Walk;
 
@@ -71,7 +71,7 @@ class FillForecast {
   int model_count_ = 0;
   std::int32_t cpu_unit_ = 1;  // milli-CPU per step of the CPU axis, which has at most about 4,096 steps
   std::int32_t cpu_steps_ = 0;
-  std::int32_t least_take_ = 0;   // smallest GPU request
+  std::int32_t least_take_ = 0;  // smallest GPU request
   std::uint16_t least_cpu_rank_ = 0;
   int cpu_ranks_ = 0, take_ranks_ = 0, stride_ = 0;
   std::vector<std::uint16_t> rank_of_cpu_;   // by CPU step: how many distinct CPU requests fit

@@ -32,7 +32,7 @@ class FragmentationModel {
   struct ShareGroup {  // classes that differ in CPU only
     std::int32_t num_gpu = 0;
     std::int32_t gpu_milli = 0;
-    std::vector<char> model_allowed;        // by GpuModelId; empty = any
+    std::vector<char> model_allowed;  // by GpuModelId; empty = any
     std::int64_t weight = 0;
     std::vector<std::int64_t> weight_within;  // [i]: classes whose CPU is at most cpu_steps_[i - 1]; [0] = 0
   };

@@ -17,8 +17,8 @@ std::uint64_t hash_value(const FreeShares& node);
 /// V of the placeable policies: what a node is still worth to the demand that is expected,
 ///   V(s) = F(s) + c * sum over classes m of p_m b_m r_m n_m(s) / x_m^2
 /// with F the fill forecast, n_m(s) the requests of m alone that fit on s, r_m their GPUs, p_m their frequency, x_m the
-/// share of the cluster that m alone could still use, b_m a weight. A slot of a class gets dearer with the square of its
-/// scarcity. Values are integers: prices are rounded once per refresh. Formula, constants, sources:
+/// share of the cluster that m alone could still use, b_m a weight. A slot of a class gets dearer with the square of
+/// its scarcity. Values are integers: prices are rounded once per refresh. Formula, constants, sources:
 /// docs/policies/placeable.md.
 class PlaceableValue {
  public:
@@ -83,7 +83,7 @@ class PlaceableValue {
   std::vector<std::uint32_t> models_;       // dense -> GpuModelId
   std::int64_t cluster_gpus_ = 0, cluster_cpu_milli_ = 0;
   std::int32_t largest_cpu_milli_ = 1, cpu_grid_milli_ = 1;
-  std::vector<FreeShares> largest_nodes_;   // one per CPU size of the nodes with the most GPUs
+  std::vector<FreeShares> largest_nodes_;  // one per CPU size of the nodes with the most GPUs
 
   std::vector<Class> classes_;
   std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::uint64_t>, ClassId> class_index_;

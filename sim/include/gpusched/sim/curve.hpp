@@ -31,7 +31,7 @@ class Curve final : public ReplayObserver {
  private:
   struct Point {
     int percent = 0;
-    double allocation = 0;       // rounded to two decimals, as the published logs print them
+    double allocation = 0;  // rounded to two decimals, as the published logs print them
     double fragment_ratio = 0;
     double fragment_milli = 0;
   };

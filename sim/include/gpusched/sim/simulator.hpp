@@ -24,12 +24,13 @@ struct SimulationOptions {
   std::uint64_t seed = 42;
   QueueDiscipline queue = QueueDiscipline::backfill;
   bool preemption = true;
-  DemandMix target;                         ///< the mix that policies and fragmentation are measured against
-  int fragmentation_percent = 95;           ///< share of the mix that counts as typical; docs/policies/fgd.md
-  TimeNs until_ns = -1;                     ///< stop here; -1 = when nothing is left to happen
-  std::vector<std::uint32_t> arrival_order; ///< job rows; when not empty they arrive one per second in this order and stay
-  std::vector<std::int64_t> node_ranks;     ///< by node row; empty = names break ties
-  double warmup_fraction = 0;               ///< of the arrivals, left out of acceptance
+  DemandMix target;                ///< the mix that policies and fragmentation are measured against
+  int fragmentation_percent = 95;  ///< share of the mix that counts as typical; docs/policies/fgd.md
+  TimeNs until_ns = -1;            ///< stop here; -1 = when nothing is left to happen
+  std::vector<std::uint32_t>
+      arrival_order;                     ///< job rows; when not empty they arrive one per second in this order and stay
+  std::vector<std::int64_t> node_ranks;  ///< by node row; empty = names break ties
+  double warmup_fraction = 0;            ///< of the arrivals, left out of acceptance
 };
 
 /// How a job ended.
@@ -38,10 +39,10 @@ const char* to_string(JobOutcome outcome);
 
 /// What became of one job (its first replica stands for a gang).
 struct JobResult {
-  std::uint32_t row = 0;  ///< of the trace
+  std::uint32_t row = 0;       ///< of the trace
   TimeNs first_start_ns = -1;  ///< ends the wait that is reported; -1 = never
   TimeNs start_ns = -1;        ///< of the last start, after evictions
-  TimeNs end_ns = -1;    ///< -1 = not ended
+  TimeNs end_ns = -1;          ///< -1 = not ended
   std::uint32_t node = 0xffffffffU;
   std::uint16_t evictions = 0;
   JobOutcome outcome = JobOutcome::waiting;
@@ -63,13 +64,13 @@ struct ArrivalSample {
 /// One row of the time series: state of the cluster at a time.
 struct TimelineRow {
   TimeNs time_ns = 0;
-  double gpu_allocated = 0;     ///< fraction of all GPUs, shares and instances counted by size
-  double mig_allocated = 0;     ///< fraction of the placement units of MIG nodes
-  double active_gpus = 0;       ///< GPUs that hold anything
-  double fragment_gpus = 0;     ///< FGD's F, in GPUs
-  double unusable_slices = 0;   ///< expected free placement units the mix cannot use
-  std::int64_t queued = 0;      ///< jobs waiting
-  std::int64_t running = 0;     ///< jobs running
+  double gpu_allocated = 0;    ///< fraction of all GPUs, shares and instances counted by size
+  double mig_allocated = 0;    ///< fraction of the placement units of MIG nodes
+  double active_gpus = 0;      ///< GPUs that hold anything
+  double fragment_gpus = 0;    ///< FGD's F, in GPUs
+  double unusable_slices = 0;  ///< expected free placement units the mix cannot use
+  std::int64_t queued = 0;     ///< jobs waiting
+  std::int64_t running = 0;    ///< jobs running
 };
 
 /// Accepted and arrived, for one kind of request ("cpu", "share", "1", "8", "1g.10gb").
@@ -84,19 +85,19 @@ struct Summary {
   std::int64_t jobs = 0, accepted = 0, finished = 0, rejected = 0, infeasible = 0, abandoned = 0, lost = 0;
   std::int64_t waiting = 0, running = 0, evictions = 0, preemptions = 0;
   std::int64_t decisions = 0;
-  double acceptance = 0;            ///< by count, after the warm-up
-  double acceptance_by_size = 0;    ///< weighted by GPUs (MIG: slices)
-  double gpu_allocation = 0;        ///< time mean of the allocated fraction; without departures, the final value
+  double acceptance = 0;          ///< by count, after the warm-up
+  double acceptance_by_size = 0;  ///< weighted by GPUs (MIG: slices)
+  double gpu_allocation = 0;      ///< time mean of the allocated fraction; without departures, the final value
   double mig_allocation = 0;
-  double fragment_ratio = 0;        ///< F over free GPU, time mean
-  double fragment_gpus = 0;         ///< time mean
-  double unusable_slices = 0;       ///< time mean
-  double active_gpus = 0;           ///< time mean
-  double utilisation_active = 0;    ///< allocated over active GPUs, time mean
+  double fragment_ratio = 0;      ///< F over free GPU, time mean
+  double fragment_gpus = 0;       ///< time mean
+  double unusable_slices = 0;     ///< time mean
+  double active_gpus = 0;         ///< time mean
+  double utilisation_active = 0;  ///< allocated over active GPUs, time mean
   double wait_s_p50 = 0, wait_s_p95 = 0, wait_s_p99 = 0, wait_s_mean = 0;
   double span_s = 0;
-  double cluster_cost = 0;          ///< all GPUs for the span, in the trace's currency
-  double allocated_cost = 0;        ///< of it, what jobs held
+  double cluster_cost = 0;    ///< all GPUs for the span, in the trace's currency
+  double allocated_cost = 0;  ///< of it, what jobs held
   double final_gpu_allocation = 0;
   std::vector<AcceptanceRow> acceptance_by_kind;
   RejectCounts rejected_by_reason{};  ///< jobs refused for good, by the reason that held for most nodes
@@ -105,8 +106,8 @@ struct Summary {
 /// The result of a replay.
 struct SimulationResult {
   Summary summary;
-  std::vector<JobResult> jobs;         ///< in order of the trace, or of the given arrival order
-  std::vector<TimelineRow> timeline;   ///< at most about 1,000 rows, evenly spaced in time
+  std::vector<JobResult> jobs;        ///< in order of the trace, or of the given arrival order
+  std::vector<TimelineRow> timeline;  ///< at most about 1,000 rows, evenly spaced in time
 };
 
 /// Listens to a replay. The event log, the curve and the tests do.

@@ -28,7 +28,7 @@ struct TraceNode {
   std::int64_t cpu_milli = 0;
   std::int64_t memory_mib = 0;
   NodeSharing sharing = NodeSharing::any;
-  std::int32_t replicas = 0;  ///< of each shared GPU; 0 = not stated
+  std::int32_t replicas = 0;                                ///< of each shared GPU; 0 = not stated
   std::vector<std::pair<std::string, std::string>> labels;  ///< sorted by key; zone, rack, pool and the like included
   std::optional<double> price_per_hour;                     ///< of one GPU, in the currency of the metadata
   std::optional<double> idle_w, active_w;                   ///< per GPU
@@ -53,11 +53,11 @@ struct JobSpec {
 struct TraceJob {
   std::string id;
   TimeNs submit_ns = 0;
-  TimeNs duration_ns = -1;           ///< alone on the reference device; -1 = stays until the end
-  TimeNs max_wait_ns = -1;           ///< leaves the queue after this long; -1 = never
-  std::uint32_t spec = 0;            ///< into Trace::specs
-  std::int32_t gang = -1;            ///< into Trace::gangs; -1 = alone
-  std::uint32_t extra = no_extra;    ///< into Trace::job_extra
+  TimeNs duration_ns = -1;         ///< alone on the reference device; -1 = stays until the end
+  TimeNs max_wait_ns = -1;         ///< leaves the queue after this long; -1 = never
+  std::uint32_t spec = 0;          ///< into Trace::specs
+  std::int32_t gang = -1;          ///< into Trace::gangs; -1 = alone
+  std::uint32_t extra = no_extra;  ///< into Trace::job_extra
 
   static constexpr std::uint32_t no_extra = 0xffffffffU;
   friend bool operator==(const TraceJob&, const TraceJob&) = default;
@@ -96,8 +96,8 @@ struct Trace {
 struct ReadReport {
   std::int64_t read = 0;
   std::int64_t kept = 0;
-  std::map<std::string, std::int64_t> dropped;      ///< by reason
-  std::vector<std::string> examples;                ///< the first few, "FILE:LINE: MESSAGE"
+  std::map<std::string, std::int64_t> dropped;  ///< by reason
+  std::vector<std::string> examples;            ///< the first few, "FILE:LINE: MESSAGE"
 };
 
 }  // namespace gpusched::sim

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gpusched/base/result.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
@@ -12,6 +13,9 @@ namespace gpusched::sim {
 /// Everything the lists hold and GTF has no place for is kept in x_ columns, row order included, so that writing gives
 /// the same bytes back.
 Status read_openb(std::string_view text, const std::string& file, ReadOutcome& outcome);
+
+/// Index into `jobs` of each row of the file that the trace was read from: what orders that count rows refer to.
+std::vector<std::uint32_t> jobs_in_file_order(const Trace& trace);
 
 /// True when the first line is the header of one of the lists.
 bool is_openb_header(std::string_view text);
