@@ -28,7 +28,7 @@ bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part)
            (gpu.mig_labels & part.mig_labels) == 0;
   }
   const bool has_seat =
-      node.spec.replicas == 0 || part.share_milli == milli_per_unit || gpu.tenants < node.spec.replicas;
+      node.state.replicas == 0 || part.share_milli == milli_per_unit || gpu.tenants < node.state.replicas;
   return part.share_milli > 0 && gpu.shareable_milli() >= part.share_milli && has_seat &&
          (part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib);
 }
@@ -271,7 +271,7 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
     return unknown("node #" + std::to_string(placement.node.value) + " is not known");
   }
   const Node& node = nodes_[placement.node.value];
-  const bool limits_tenants = node.spec.replicas > 0;
+  const bool limits_tenants = node.state.replicas > 0;
   std::int64_t cpu_free_milli = node.state.cpu_free_milli;
   std::int64_t memory_free_mib = node.state.memory_free_mib;
   for (const PodId pod : leaving) {
@@ -349,7 +349,7 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
   const int kind_bit = 1 << kind;
   node.state.hosted_kinds = static_cast<std::uint8_t>(
       node.hosted_count[kind] > 0 ? node.state.hosted_kinds | kind_bit : node.state.hosted_kinds & ~kind_bit);
-  const bool limits_tenants = node.spec.replicas > 0;
+  const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
     const std::uint32_t ordinal = node.first_gpu + part.gpu;

@@ -59,10 +59,10 @@ double FragmentationModel::fragment_as_published(const NodeState& node) const {
   // Bins: lacks both, lacks GPU, lacks CPU, CPU-only that fits, CPU-only that does not, no access by model.
   std::array<double, 6> bins{};
   const auto free = static_cast<double>(node.free_gpu_milli());
-  struct Fit {
-    bool fits = false;
-    bool accessible = true;
-    double too_small = 0;
+  struct Fit {  // not initialised: only as many as there are groups are ever written and read
+    bool fits;
+    bool accessible;
+    double too_small;
   };
   std::array<Fit, 64> fits;
   std::vector<Fit> more_fits;
@@ -71,18 +71,24 @@ double FragmentationModel::fragment_as_published(const NodeState& node) const {
     more_fits.resize(groups_.size());
     fit = more_fits.data();
   }
+  InlineVector<std::int32_t, 8> shares;
+  for (const GpuState& gpu : node.gpus) {
+    shares.push_back(gpu.shareable_milli());
+  }
+  const std::int32_t* const first_share = shares.data();
+  const std::size_t share_count = shares.size();
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const ShareGroup& group = groups_[i];
     std::int32_t fitting = 0;
     std::int32_t too_small = 0;
-    for (const GpuState& gpu : node.gpus) {
-      const std::int32_t share = gpu.shareable_milli();
+    for (std::size_t k = 0; k < share_count; ++k) {
+      const std::int32_t share = first_share[k];
       fitting += share >= group.gpu_milli ? 1 : 0;
       too_small += share >= group.gpu_milli ? 0 : share;
     }
     fit[i] = {.fits = fitting >= group.num_gpu,
-              .accessible =
-                  group.model_allowed.empty() || (!node.gpus.empty() && group.model_allowed[node.gpus[0].model] != 0),
+              .accessible = group.model_allowed.empty() ||
+                            (share_count > 0 && group.model_allowed[node.gpus[0].model] != 0),
               .too_small = static_cast<double>(too_small)};
   }
   for (const OrderedClass& entry : classes_) {

@@ -57,9 +57,9 @@ class InlineVector {
   }
 
  private:
+  std::size_t size_ = 0;
   std::array<T, N> inline_{};
   std::vector<T> heap_;  // all elements, once there are more than N
-  std::size_t size_ = 0;
 };
 
 }  // namespace gpusched

@@ -18,16 +18,17 @@
 namespace gpusched {
 
 /// A node as the cluster state holds it. GPUs are in device order here.
-struct Node {
-  NodeSpec spec;
-  NodeState state;
-  NodeHealth health = NodeHealth::ready;
-  bool removed = false;
-  bool takes_mig = false;       ///< its GPUs can be cut: known placements, and the node's sharing allows it
+/// What decisions touch stands first: with a million GPUs every line of memory counts.
+struct alignas(64) Node {
   std::uint32_t order = 0;      ///< place in the order that breaks ties, 0..
   std::uint32_t first_gpu = 0;  ///< ordinal of its first GPU, counted in that order
-  std::vector<PodId> pods;      ///< that hold resources here
-  std::array<std::uint16_t, 8> hosted_count{};  ///< of them, by request kind
+  NodeHealth health = NodeHealth::ready;
+  bool removed = false;
+  bool takes_mig = false;  ///< its GPUs can be cut: known placements, and the node's sharing allows it
+  std::array<std::uint16_t, 8> hosted_count{};  ///< pods that hold resources here, by request kind
+  NodeState state;
+  std::vector<PodId> pods;  ///< that hold resources here
+  NodeSpec spec;
 };
 
 /// What we believe about the world: the only mutable thing of the core, and apply() its only writer.
