@@ -44,21 +44,6 @@ const std::vector<CompatRow>& compat_rows() {
   return rows;
 }
 
-/// Says what a reader dropped; nothing is lost silently.
-void report(const std::string& source, const sim::ReadReport& report) {
-  if (report.dropped.empty()) {
-    return;
-  }
-  std::cerr << source << ": read " << report.read << " rows = kept " << report.kept;
-  for (const auto& [reason, count] : report.dropped) {
-    std::cerr << " + dropped " << count << " (" << reason << ")";
-  }
-  std::cerr << "\n";
-  for (const std::string& example : report.examples) {
-    std::cerr << "  " << example << "\n";
-  }
-}
-
 Result<sim::Trace> generate_from(const std::string& text, std::uint64_t seed) {
   // generate:NAME:K=V,K=V
   const std::string rest = text.substr(generate_prefix.size());
@@ -90,7 +75,9 @@ Result<sim::Trace> load_jobs(const ReplayArguments& arguments) {
   if (!read) {
     return read.error();
   }
-  report(source, read.value().report);
+  if (!read.value().report.dropped.empty()) {
+    report_rows(source, read.value().report);
+  }
   return std::move(read).value().trace;
 }
 
@@ -109,7 +96,9 @@ Status load_nodes(const ReplayArguments& arguments, sim::Trace& trace) {
     if (!read) {
       return read.error();
     }
-    report(source, read.value().report);
+    if (!read.value().report.dropped.empty()) {
+      report_rows(source, read.value().report);
+    }
     trace.nodes = std::move(read.value().trace.nodes);
     trace.node_extra_columns = std::move(read.value().trace.node_extra_columns);
     return {};
@@ -160,6 +149,17 @@ sim::QueueDiscipline queue_named(const std::string& name) {
 }
 
 }  // namespace
+
+void report_rows(const std::string& source, const sim::ReadReport& report) {
+  std::cerr << source << ": read " << report.read << " = kept " << report.kept;
+  for (const auto& [reason, count] : report.dropped) {
+    std::cerr << " + dropped " << count << " (" << reason << ")";
+  }
+  std::cerr << "\n";
+  for (const std::string& example : report.examples) {
+    std::cerr << "  " << example << "\n";
+  }
+}
 
 bool generates_trace(const ReplayArguments& arguments) {
   return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();

@@ -20,6 +20,9 @@ bool generates_trace(const ReplayArguments& arguments);
 /// Reads or generates everything; says on stderr which rows were dropped and why. `policy` is POLICY[:NAME=VALUE,...].
 Result<ReplayInputs> load_inputs(const ReplayArguments& arguments);
 
+/// Says on stderr what a reader kept and dropped, and why; nothing is lost silently.
+void report_rows(const std::string& source, const sim::ReadReport& report);
+
 /// The policy of the text, with the parameters that the compatibility mode gives it.
 Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat);
 

@@ -4,6 +4,7 @@
 #include "gpusched/sim/readers/trace_formats.hpp"
 
 #include "commands.hpp"
+#include "replay_inputs.hpp"
 
 namespace gpusched::cli {
 
@@ -22,17 +23,6 @@ std::pair<std::string, std::string> split_target(const std::string& text) {
   }
   const bool lines = text.size() > 6 && text.rfind(".jsonl") == text.size() - 6;
   return {lines ? "gtf-jsonl" : "gtf", text};
-}
-
-void report(const std::string& source, const sim::ReadReport& report) {
-  std::cerr << source << ": read " << report.read << " = kept " << report.kept;
-  for (const auto& [reason, count] : report.dropped) {
-    std::cerr << " + dropped " << count << " (" << reason << ")";
-  }
-  std::cerr << "\n";
-  for (const std::string& example : report.examples) {
-    std::cerr << "  " << example << "\n";
-  }
 }
 
 Status write(const std::string& target, const sim::Trace& trace) {
@@ -70,14 +60,14 @@ Status convert(const ConvertArguments& arguments) {
   if (!read) {
     return read.error();
   }
-  report(arguments.from, read.value().report);
+  report_rows(arguments.from, read.value().report);
   sim::Trace trace = std::move(read.value().trace);
   if (!arguments.nodes.empty()) {
     Result<sim::ReadOutcome> nodes = sim::read_nodes(arguments.nodes);
     if (!nodes) {
       return nodes.error();
     }
-    report(arguments.nodes, nodes.value().report);
+    report_rows(arguments.nodes, nodes.value().report);
     trace.nodes = std::move(nodes.value().trace.nodes);
     trace.node_extra_columns = std::move(nodes.value().trace.node_extra_columns);
   }

@@ -1,41 +1,7 @@
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-#include "gpusched/base/check.hpp"
-#include "gpusched/sim/readers/gtf.hpp"
 #include "gpusched/sim/readers/openb.hpp"
 
-namespace {
-
-using namespace gpusched::sim;
-
-/// What was read sums up, and written as JSON lines it is read again without a loss.
-void check_outcome(ReadOutcome& outcome) {
-  std::int64_t dropped = 0;
-  for (const auto& [reason, count] : outcome.report.dropped) {
-    dropped += count;
-  }
-  GPUSCHED_CHECK(outcome.report.read == outcome.report.kept + dropped, "rows are lost");
-  finish_gtf(outcome);
-  const std::string lines = write_gtf_jsonl(outcome.trace);
-  ReadOutcome again;
-  const gpusched::Status status = read_gtf_jsonl(lines, "again", again);
-  GPUSCHED_CHECK(status.ok(), status.ok() ? "" : status.error().to_string());
-  finish_gtf(again);
-  GPUSCHED_CHECK(again.trace.nodes.size() == outcome.trace.nodes.size(), "nodes are lost");
-  GPUSCHED_CHECK(again.trace.jobs.size() == outcome.trace.jobs.size(), "jobs are lost");
-  GPUSCHED_CHECK(again.trace.events.size() == outcome.trace.events.size(), "events are lost");
-  GPUSCHED_CHECK(write_gtf_jsonl(again.trace) == lines, "the second writing differs");
-}
-
-}  // namespace
+#include "reader_fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  ReadOutcome outcome;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  if (read_openb(text, "fuzz", outcome).ok()) {
-    check_outcome(outcome);
-  }
-  return 0;
+  return gpusched::sim::fuzz_reader(data, size, gpusched::sim::read_openb);
 }

@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/engine/engine.hpp"
 #include "gpusched/model/gpu_catalog.hpp"

@@ -37,8 +37,7 @@ TEST(FillForecastTest, CpuEndsTheFilling) {
 }
 
 TEST(FillForecastTest, WholeGpusNeedIdleOnes) {
-  const FillForecast forecast =
-      dealt({{.shape = {.cpu_milli = 1000, .num_gpu = 2, .gpu_milli = 1000}, .count = 1}});
+  const FillForecast forecast = dealt({{.shape = {.cpu_milli = 1000, .num_gpu = 2, .gpu_milli = 1000}, .count = 1}});
   EXPECT_EQ(forecast.fill(idle_node(5, 64'000)), FillForecast::sequences * 4000);
   FreeShares used = idle_node(2, 64'000);
   used.free_milli[1] = 999;
@@ -57,7 +56,8 @@ TEST(FillForecastTest, AModelThatIsNotAllowedIsNotFilled) {
 }
 
 TEST(FillForecastTest, DrawsFollowSeedAndEpochOnly) {
-  const std::vector<ForecastClass> mix = {share_class(4000, 470, 3), share_class(8000, 810, 5),
+  const std::vector<ForecastClass> mix = {share_class(4000, 470, 3),
+                                          share_class(8000, 810, 5),
                                           {.shape = {.cpu_milli = 2000, .num_gpu = 0, .gpu_milli = 0}, .count = 2}};
   const FreeShares node = idle_node(3, 30'000);
   EXPECT_EQ(dealt(mix).fill(node), dealt(mix).fill(node));

@@ -1,30 +1,15 @@
-#include <array>
-
 #include "gpusched/policy/policies.hpp"
-#include "gpusched/score/mig_scores.hpp"
+
+#include "policy/score_resolution.hpp"
 
 namespace gpusched {
 
 namespace {
 
-constexpr std::array<PolicyParameter, 1> parameters = {{
-    {.name = "resolution",
-     .default_value = "exact",
-     .values = "exact|100",
-     .description = "100 cuts scores to integers 0..100 as kube-scheduler plugins do"},
-}};
-
-// Fixed normalisers of the published simulator: 128 vCPU and 8 GPUs count the same.
-constexpr double norm_cpu_milli = 128000.0;
-constexpr double norm_gpu_milli = 8000.0;
-
 /// The node with the least CPU and GPU left over; a share goes to the tightest GPU. docs/policies/best_fit.md
 class BestFit final : public PlacementPolicy {
  public:
-  explicit BestFit(bool truncated)
-      : PlacementPolicy({.view = {.gpu_identity = truncated ? GpuIdentity::positional : GpuIdentity::interchangeable},
-                         .tie_order = TieOrder::node_order}),
-        truncated_(truncated) {}
+  explicit BestFit(bool truncated) : PlacementPolicy(resolution_traits(truncated)), truncated_(truncated) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -53,9 +38,7 @@ class BestFit final : public PlacementPolicy {
 const PolicyInfo best_fit_policy = {
     .name = "best_fit",
     .description = "least CPU and GPU left on the node; tightest GPU; for MIG the fullest GPU, then the best start",
-    .parameters = parameters,
-    .make = [](const PolicyParameters& p, std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
-      return std::unique_ptr<PlacementPolicy>(std::make_unique<BestFit>(p.find("resolution")->second == "100"));
-    }};
+    .parameters = resolution_parameters,
+    .make = make_with_resolution<BestFit>};
 
 }  // namespace gpusched

@@ -1,28 +1,15 @@
-#include <array>
-
 #include "gpusched/policy/policies.hpp"
+
+#include "policy/score_resolution.hpp"
 
 namespace gpusched {
 
 namespace {
 
-constexpr std::array<PolicyParameter, 1> parameters = {{
-    {.name = "resolution",
-     .default_value = "exact",
-     .values = "exact|100",
-     .description = "100 cuts scores to integers 0..100 as kube-scheduler plugins do"},
-}};
-
-constexpr double norm_cpu_milli = 128000.0;
-constexpr double norm_gpu_milli = 8000.0;
-
 /// The smallest dot product of the free and the requested (CPU, GPU) vector, Tetris-like. docs/policies/dot_prod.md
 class DotProd final : public PlacementPolicy {
  public:
-  explicit DotProd(bool truncated)
-      : PlacementPolicy({.view = {.gpu_identity = truncated ? GpuIdentity::positional : GpuIdentity::interchangeable},
-                         .tie_order = TieOrder::node_order}),
-        truncated_(truncated) {}
+  explicit DotProd(bool truncated) : PlacementPolicy(resolution_traits(truncated)), truncated_(truncated) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -50,12 +37,9 @@ class DotProd final : public PlacementPolicy {
 
 }  // namespace
 
-const PolicyInfo dot_prod_policy = {
-    .name = "dot_prod",
-    .description = "smallest dot product of free and requested CPU and GPU",
-    .parameters = parameters,
-    .make = [](const PolicyParameters& p, std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
-      return std::unique_ptr<PlacementPolicy>(std::make_unique<DotProd>(p.find("resolution")->second == "100"));
-    }};
+const PolicyInfo dot_prod_policy = {.name = "dot_prod",
+                                    .description = "smallest dot product of free and requested CPU and GPU",
+                                    .parameters = resolution_parameters,
+                                    .make = make_with_resolution<DotProd>};
 
 }  // namespace gpusched

@@ -86,10 +86,10 @@ double FragmentationModel::fragment_as_published(const NodeState& node) const {
       fitting += share >= group.gpu_milli ? 1 : 0;
       too_small += share >= group.gpu_milli ? 0 : share;
     }
-    fit[i] = {.fits = fitting >= group.num_gpu,
-              .accessible = group.model_allowed.empty() ||
-                            (share_count > 0 && group.model_allowed[node.gpus[0].model] != 0),
-              .too_small = static_cast<double>(too_small)};
+    fit[i] = {
+        .fits = fitting >= group.num_gpu,
+        .accessible = group.model_allowed.empty() || (share_count > 0 && group.model_allowed[node.gpus[0].model] != 0),
+        .too_small = static_cast<double>(too_small)};
   }
   for (const OrderedClass& entry : classes_) {
     const bool has_cpu = node.cpu_free_milli >= entry.cpu_milli;
