@@ -27,8 +27,7 @@ inline PolicyTraits resolution_traits(bool truncated) {
 /// Makes `Policy(truncated)` from the parameter.
 template <typename Policy>
 Result<std::unique_ptr<PlacementPolicy>> make_with_resolution(const PolicyParameters& parameters, std::uint64_t) {
-  return std::unique_ptr<PlacementPolicy>(
-      std::make_unique<Policy>(parameters.find("resolution")->second == "100"));
+  return std::unique_ptr<PlacementPolicy>(std::make_unique<Policy>(parameters.find("resolution")->second == "100"));
 }
 
 }  // namespace gpusched
