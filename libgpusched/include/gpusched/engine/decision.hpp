@@ -10,7 +10,8 @@
 
 namespace gpusched {
 
-/// The second best answer and how much worse it was.
+/// The second best answer and how much worse it was. Policies that refine bounds stop looking once nothing can win:
+/// there it is the second best of those looked at.
 struct RunnerUp {
   NodeId node;            ///< invalid: there was no other class of nodes
   std::int64_t cost = 0;  ///< on the policy's scale, as Bind::cost

@@ -5,7 +5,8 @@
 
 namespace gpusched {
 
-/// Why a node cannot take a request now. The first that applies, in this order.
+/// Why a node cannot take a request now: the first that applies, in this order, except that host memory is looked at
+/// last (rankings are shared by requests that differ in memory only), so a node too small says insufficient_memory.
 enum class RejectReason : std::uint8_t {
   none,
   node_unavailable,    ///< down, draining or cordoned
