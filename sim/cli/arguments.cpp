@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "gpusched/base/version.hpp"
+#include "gpusched/policy/registry.hpp"
 
 namespace gpusched::cli {
 
@@ -57,6 +58,25 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_flag("--no-preemption", replay.no_preemption, "never evict for a higher priority");
 }
 
+/// A misspelt policy is a usage error: empty text where it can be made, else what is wrong.
+std::string check_policy(const std::string& text) {
+  const Result<PolicyChoice> choice = parse_policy(text);
+  if (!choice) {
+    return choice.error().to_string();
+  }
+  const auto made = make_policy(choice.value(), 0);
+  return made ? std::string() : made.error().to_string();
+}
+
+std::string check_policies(const std::string& text) {
+  for (const std::string& policy : split_policies(text)) {
+    if (std::string wrong = policy == "all" ? std::string() : check_policy(policy); !wrong.empty()) {
+      return wrong;
+    }
+  }
+  return {};
+}
+
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
 std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
   std::vector<std::string> result;
@@ -101,6 +121,7 @@ void build(CLI::App& app, Arguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "replay one trace under one policy");
   add_replay_options(*run, arguments.run.replay);
   run->add_option("--policy", arguments.run.policy, "POLICY or POLICY:NAME=VALUE,...; see 'list policies'")
+      ->check(check_policy)
       ->capture_default_str();
   run->add_option("--out", arguments.run.out, "directory for summary.json, jobs.csv, timeline.csv");
   run->add_option("--event-log", arguments.run.event_log, "write every event and decision as JSON lines; - = stdout");
@@ -112,6 +133,7 @@ void build(CLI::App& app, Arguments& arguments) {
   CLI::App* compare = app.add_subcommand("compare", "policies side by side, mean and 95 % confidence interval");
   add_replay_options(*compare, arguments.compare.replay);
   compare->add_option("--policy", arguments.compare.policies, "policies, joined by commas; 'all' for every one")
+      ->check(check_policies)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->required();
   compare->add_option("--seeds", arguments.compare.seeds, "runs per policy, seeds SEED, SEED+1, ...")

@@ -299,7 +299,7 @@ Result<const TraceFormat*> recognise(const std::string& path) {
                          .line = 0,
                          .remedy = "Write FORMAT:PATH with one of " + known_formats()};
   if (path == "-") {
-    return unclear;
+    return find_format("gtf-jsonl");  // what `--out -` writes
   }
   std::error_code ignored;
   const Result<std::string> text = read_file_beginning(fs::exists(path, ignored) ? path : first_file, beginning_bytes);

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Checks the habits of gpusched-sim: exit codes, messages that name the value and the remedy, - for stdin and stdout.
+
+    command_line.py PROGRAM SOURCE_DIR
+"""
+
+import subprocess
+import sys
+
+# Arguments -> exit code (0 ok, 1 failed, 2 usage) and words that standard error must hold.
+CASES = [
+    (["--version"], 0, []),
+    (["run", "--help"], 0, []),
+    (["run", "--trace", "traces/tiny", "--policy", "best_fit"], 0, []),
+    (["run", "--trace", "traces/tiny", "--policy", "nope"], 2, ["nope", "placeable_online"]),
+    (["run", "--trace", "traces/tiny", "--policy", "fgd:zz=1"], 2, ["zz", "resolution"]),
+    (["compare", "--trace", "traces/tiny", "--policy", "fgd,nope"], 2, ["nope", "placeable_online"]),
+    (["run", "--trace", "traces/tiny", "--queue", "nope"], 2, ["nope", "backfill"]),
+    (["run", "--trace", "no-such-file"], 1, ["no-such-file"]),
+    (["run", "--trace", "nope:traces/tiny"], 1, ["nope", "gtf-jsonl"]),
+    (["run"], 1, ["--trace"]),
+    ([], 2, []),
+]
+
+
+def run(program, folder, arguments, text=None):
+    return subprocess.run([program, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=120)
+
+
+def main():
+    program, folder = sys.argv[1:]
+    findings = []
+    for arguments, code, words in CASES:
+        result = run(program, folder, arguments)
+        if result.returncode != code:
+            findings.append(f"{arguments}: exit code {result.returncode}, expected {code}")
+        findings += [f"{arguments}: standard error lacks '{word}'" for word in words if word not in result.stderr]
+    made = run(program, folder, ["generate", "tiny", "--out", "-"])
+    piped = run(program, folder, ["run", "--trace", "-", "--policy", "best_fit", "--json"], made.stdout)
+    if piped.returncode != 0 or '"acceptance"' not in piped.stdout:
+        findings.append(f"generate --out - | run --trace -: {piped.returncode}, {piped.stderr}")
+    print("\n".join(findings) or f"{len(CASES) + 1} command lines as expected")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
