@@ -17,6 +17,7 @@ struct GpuAssignment {
   SliceRange range;               ///< of the instance; size 0 otherwise
   MigProfileId profile;           ///< of the instance; invalid otherwise
   std::uint8_t mig_labels = 0;    ///< MigLabel bits that the instance takes
+  PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a share that a choice of mode placed
   std::int32_t memory_mib = 0;    ///< taken from the device's memory; 0 for whole devices and instances
 
   friend bool operator==(const GpuAssignment&, const GpuAssignment&) = default;
@@ -31,7 +32,11 @@ inline void add_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenan
   }
   gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli - part.share_milli);
   gpu.free_memory_mib -= part.memory_mib;
-  if (counts_tenants && part.share_milli < milli_per_unit) {
+  const bool chosen = part.sharing != PartitionSharing::exclusive;
+  if (chosen) {
+    gpu.sharing = part.sharing;
+  }
+  if (chosen || (counts_tenants && part.share_milli < milli_per_unit)) {
     ++gpu.tenants;
   }
 }
@@ -44,8 +49,12 @@ inline void remove_part(GpuState& gpu, const GpuAssignment& part, bool counts_te
   }
   gpu.free_milli = static_cast<std::uint16_t>(gpu.free_milli + part.share_milli);
   gpu.free_memory_mib += part.memory_mib;
-  if (counts_tenants && part.share_milli < milli_per_unit) {
+  const bool chosen = part.sharing != PartitionSharing::exclusive;
+  if (chosen || (counts_tenants && part.share_milli < milli_per_unit)) {
     --gpu.tenants;
+  }
+  if (chosen && gpu.tenants == 0) {
+    gpu.sharing = PartitionSharing::exclusive;
   }
 }
 

@@ -34,12 +34,17 @@ struct GpuRequest {
   JobClass job_class = JobClass::unknown;
   Isolation isolation = Isolation::none;
   double max_slowdown = 0;  ///< tolerated against alone on the whole GPU; 0 = not stated
-  std::string job_profile;  ///< name of a JobProfile; empty = unknown
+  std::string job_profile;   ///< name of a JobProfile; empty = unknown
+  std::string trust_domain;  ///< only pods of one domain may share an MPS server; empty = with nobody
 
   friend bool operator==(const GpuRequest&, const GpuRequest&) = default;
 };
 
 std::uint64_t hash_value(const GpuRequest& request);
+
+/// True for a request that says what it needs instead of which share or slice: how it gets a GPU is the scheduler's
+/// choice. It asks for one device; a policy that does not choose modes gives it a whole one.
+bool states_intent(const GpuRequest& request);
 
 /// Requests that no policy can tell apart, numbered by first appearance.
 using RequestClassTable = InternTable<GpuRequest>;
