@@ -1,7 +1,6 @@
 #include "replay.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "gpusched/sim/cluster_builder.hpp"
 
@@ -28,6 +27,14 @@ RejectReason main_reason(const Decision& decision) {
   return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
 }
 
+std::unique_ptr<WaitQueue> make_queue(QueueDiscipline discipline) {
+  constexpr std::size_t line_depth = 60;
+  if (discipline == QueueDiscipline::lines) {
+    return std::make_unique<LineQueue>(line_depth);
+  }
+  return std::make_unique<ClassQueue>(discipline == QueueDiscipline::fifo);
+}
+
 }  // namespace
 
 Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engine,
@@ -37,7 +44,9 @@ Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engi
       engine_(std::move(engine)),
       observers_(observers),
       meter_(options.target, options.fragmentation_percent),
-      metrics_(trace, options) {}
+      metrics_(trace, options),
+      queue_(make_queue(options.queue)),
+      until_ns_(options.until_ns) {}
 
 void Replay::observe(Event event) {
   const Status applied = engine_.observe(event);
@@ -81,112 +90,29 @@ std::span<const PodId> Replay::pods_of(std::uint32_t unit) const {
   return std::span(unit_pods_).subspan(units_[unit].first_pod, units_[unit].pod_count);
 }
 
-void Replay::build_units() {
-  for (const JobSpec& spec : trace_.specs) {
-    class_of_spec_.push_back(engine_.intern(spec.request));
+Replay::NextEvent Replay::next_event(std::size_t next_arrival) const {
+  NextEvent next;
+  // At equal times jobs end first, then come node events, then arrivals.
+  if (next_arrival < arrivals_.size()) {
+    next = {.time_ns = units_[arrivals_[next_arrival]].submit_ns, .source = Source::arrival};
   }
-  const bool ordered = !options_.arrival_order.empty();
-  row_of_job_ = options_.arrival_order;
-  for (std::uint32_t row = 0; row < trace_.jobs.size() && !ordered; ++row) {
-    row_of_job_.push_back(row);
+  if (!agenda_.empty() && agenda_.top().time_ns <= next.time_ns) {
+    next = {.time_ns = agenda_.top().time_ns, .source = Source::agenda};
   }
-  const std::size_t rows = row_of_job_.size();
-  result_.jobs.resize(rows);
-  std::map<std::int32_t, std::vector<PodId>> gangs;
-  std::map<std::int32_t, TimeNs> gang_submit;
-  units_.reserve(rows);
-  unit_pods_.reserve(rows);
-  job_of_pod_.reserve(rows);
-  const auto add_unit = [&](std::span<const PodId> pods, TimeNs submit_ns) {
-    units_.push_back({.first_pod = static_cast<std::uint32_t>(unit_pods_.size()),
-                      .pod_count = static_cast<std::uint32_t>(pods.size()),
-                      .submit_ns = submit_ns,
-                      .run = 0,
-                      .running_pods = 0,
-                      .counts = true});
-    unit_pods_.insert(unit_pods_.end(), pods.begin(), pods.end());
-  };
-  std::vector<PodId> replicas;
-  for (std::size_t row = 0; row < rows; ++row) {
-    const TraceJob& job = trace_.jobs[row_of_job_[row]];
-    result_.jobs[row].row = row_of_job_[row];
-    const JobSpec& spec = trace_.specs[job.spec];
-    const TimeNs submit_ns = ordered ? static_cast<TimeNs>(row) * ns_per_s : job.submit_ns;
-    replicas.clear();
-    for (std::int32_t i = 0; i < spec.replicas; ++i) {
-      replicas.push_back(PodId{static_cast<std::uint32_t>(job_of_pod_.size())});
-      job_of_pod_.push_back(static_cast<std::uint32_t>(row));
-    }
-    if (job.gang >= 0) {
-      // Rows of one gang start together, once the last has been submitted.
-      auto& members = gangs[job.gang];
-      members.insert(members.end(), replicas.begin(), replicas.end());
-      gang_submit[job.gang] = std::max(gang_submit[job.gang], submit_ns);
-      continue;
-    }
-    const auto together = static_cast<std::size_t>(spec.gang_min > 0 ? std::min(spec.gang_min, spec.replicas) : 1);
-    add_unit(std::span(replicas).first(together), submit_ns);
-    for (std::size_t i = together; i < replicas.size(); ++i) {
-      add_unit(std::span(replicas).subspan(i, 1), submit_ns);
-    }
+  if (execution_ && execution_->next_time() <= next.time_ns && execution_->next_time() != never_ns) {
+    next = {.time_ns = execution_->next_time(), .source = Source::execution};
   }
-  for (const auto& [gang, members] : gangs) {
-    add_unit(members, gang_submit[gang]);
-  }
-  unit_of_pod_.resize(job_of_pod_.size());
-  for (std::uint32_t unit = 0; unit < units_.size(); ++unit) {
-    for (const PodId pod : pods_of(unit)) {
-      unit_of_pod_[pod.value] = unit;
-    }
-    arrivals_.push_back(unit);
-  }
-  std::stable_sort(arrivals_.begin(), arrivals_.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return units_[a].submit_ns < units_[b].submit_ns; });
-}
-
-void Replay::build_health_steps() {
-  const auto add = [&](TimeNs time_ns, NodeId node, NodeHealth health) {
-    if (node.valid()) {
-      health_steps_.push_back({.time_ns = time_ns, .node = node, .health = health});
-    }
-  };
-  for (const TraceNode& node : trace_.nodes) {
-    const NodeId id = engine_.state().find_node(node.id);
-    if (node.available_from_ns) {
-      add(0, id, NodeHealth::down);
-      add(*node.available_from_ns, id, NodeHealth::ready);
-    }
-    if (node.available_to_ns) {
-      add(*node.available_to_ns, id, NodeHealth::down);
-    }
-  }
-  for (const TraceEvent& event : trace_.events) {
-    const NodeId id = engine_.state().find_node(event.target_id);
-    const NodeHealth health = event.event == "up"      ? NodeHealth::ready
-                              : event.event == "drain" ? NodeHealth::draining
-                                                       : NodeHealth::down;
-    add(event.time_ns, id, health);
-    if (event.duration_ns >= 0) {
-      add(event.time_ns + event.duration_ns, id, NodeHealth::ready);
-    }
-  }
-  for (std::uint32_t i = 0; i < health_steps_.size(); ++i) {
-    schedule(health_steps_[i].time_ns, Kind::health, i, 0);
-  }
+  return next;
 }
 
 SimulationResult Replay::run(const ProgressCallback& progress) {
-  build_units();
-  build_health_steps();
   metrics_.advance(0, engine_.state(), meter_, 0, 0);
   const auto warmup = static_cast<std::size_t>(options_.warmup_fraction * static_cast<double>(arrivals_.size()));
   std::size_t next = 0;
   for (;;) {
-    // Departures and node events up to an arrival's time come first.
-    const bool ended = next == arrivals_.size() && agenda_.empty();
-    const bool arrival_first =
-        next < arrivals_.size() && (agenda_.empty() || units_[arrivals_[next]].submit_ns < agenda_.top().time_ns);
-    const TimeNs time_ns = ended ? now_ : arrival_first ? units_[arrivals_[next]].submit_ns : agenda_.top().time_ns;
+    const NextEvent event = next_event(next);
+    const bool ended = event.source == Source::none;
+    const TimeNs time_ns = ended ? now_ : event.time_ns;
     if (resources_freed_ && (ended || time_ns != now_)) {
       drain_queue();  // what starts now may end before the next event: look again
       continue;
@@ -194,15 +120,16 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
     if (ended) {
       break;
     }
-    if (options_.until_ns >= 0 && time_ns > options_.until_ns) {
-      now_ = options_.until_ns;
+    if (until_ns_ >= 0 && time_ns > until_ns_) {
+      now_ = until_ns_;
       break;
     }
-    if (time_ns != now_) {
-      metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), running_pods_);
-      now_ = time_ns;
+    if (event.source == Source::execution) {
+      run_execution(next);
+    } else {
+      pass_time(time_ns);
     }
-    if (arrival_first) {
+    if (event.source == Source::arrival) {
       if (next == warmup) {
         metrics_.restart_acceptance();
         for (std::size_t i = 0; i < next; ++i) {
@@ -213,12 +140,12 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
       if (progress && (next & 0xfffU) == 0) {
         progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
       }
-    } else {
+    } else if (event.source == Source::agenda) {
       const Pending pending = agenda_.top();
       agenda_.pop();
       handle(pending);
     }
-    if (next == arrivals_.size() && queue_.size() == 0 && running_pods_ == 0 && options_.arrival_order.empty()) {
+    if (next == arrivals_.size() && queue_->size() == 0 && running_pods_ == 0 && options_.arrival_order.empty()) {
       break;  // only node events are left
     }
   }
@@ -229,11 +156,18 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
   return std::move(result_);
 }
 
+void Replay::pass_time(TimeNs time_ns) {
+  if (time_ns != now_) {
+    metrics_.advance(time_ns, engine_.state(), meter_, static_cast<std::int64_t>(queue_->size()), running_pods_);
+    now_ = time_ns;
+  }
+}
+
 void Replay::handle(const Pending& pending) {
   switch (pending.kind) {
     case Kind::departure:
       if (units_[pending.subject].run == pending.run) {
-        depart(pending.subject);
+        vacate(pending.subject, JobOutcome::finished);
       }
       return;
     case Kind::health:
@@ -242,8 +176,7 @@ void Replay::handle(const Pending& pending) {
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];
       if (unit.run == pending.run && unit.running_pods == 0) {
-        const PodId pod = pods_of(pending.subject)[0];
-        queue_.remove(pending.subject, spec_of(pod).request.priority, unit.submit_ns, line_of(pending.subject));
+        queue_->remove(waiting(pending.subject));
         drop(pending.subject, JobOutcome::abandoned);
       }
       return;
@@ -260,17 +193,15 @@ void Replay::arrive(std::uint32_t unit) {
   }
   const PodId first = pods_of(unit)[0];
   const std::uint32_t run = units_[unit].run;
-  const bool head_of_line_blocked = options_.queue == QueueDiscipline::fifo && queue_.size() > 0;
-  if (head_of_line_blocked || !try_start(unit)) {
+  const bool tried = queue_->tries_newcomer(spec_of(first).request.priority);
+  if (!tried || !try_start(unit)) {
     if (units_[unit].run == run) {  // not dropped
       if (options_.queue == QueueDiscipline::reject) {
         drop(unit, JobOutcome::rejected);
       } else {
-        queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
-        resources_freed_ |= head_of_line_blocked;
-        if (job_of(first).max_wait_ns >= 0) {
-          schedule(now_ + job_of(first).max_wait_ns, Kind::abandon, unit, units_[unit].run);
-        }
+        wait(unit);
+        // Of a higher priority than all that wait it is the first in line now.
+        resources_freed_ |= !tried && options_.queue == QueueDiscipline::fifo;
       }
     }
   }
@@ -335,11 +266,9 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
   }
   Unit& started = units_[unit];
   started.running_pods = started.pod_count;
-  TimeNs duration_ns = -1;
-  for (const PodId pod : pods) {
-    duration_ns = std::max(duration_ns, job_of(pod).duration_ns);
-  }
-  if (duration_ns >= 0 && options_.arrival_order.empty()) {
+  if (const std::uint32_t job = executed_job(unit); job != not_executed) {
+    start_execution(unit, job);
+  } else if (const TimeNs duration_ns = duration_of(unit); duration_ns >= 0 && options_.arrival_order.empty()) {
     schedule(now_ + duration_ns, Kind::departure, unit, started.run);
   }
 }
@@ -363,16 +292,29 @@ void Replay::drop(std::uint32_t unit, JobOutcome outcome) {
   }
 }
 
-void Replay::depart(std::uint32_t unit) {
+void Replay::wait(std::uint32_t unit) {
+  queue_->push(waiting(unit));
+  const TimeNs patience_ns = job_of(pods_of(unit)[0]).max_wait_ns;
+  if (patience_ns >= 0) {
+    schedule(now_ + patience_ns, Kind::abandon, unit, units_[unit].run);
+  }
+}
+
+void Replay::vacate(std::uint32_t unit, JobOutcome outcome) {
+  const bool waits = outcome == JobOutcome::waiting;
   ++units_[unit].run;
   units_[unit].running_pods = 0;
   for (const PodId pod : pods_of(unit)) {
     const NodeId node = engine_.state().pod(pod)->placement.node;
-    observe({now_, PodFinished{.pod = pod, .version = 0}});
+    if (waits) {
+      observe({now_, PodEvicted{.pod = pod, .version = 0}});
+    } else {
+      observe({now_, PodFinished{.pod = pod, .version = 0}});
+    }
     meter_.update(engine_.state(), node);
     JobResult& result = result_of(pod);
-    result.outcome = JobOutcome::finished;
-    result.end_ns = now_;
+    result.outcome = outcome;
+    result.end_ns = waits ? result.end_ns : now_;
     --running_pods_;
   }
   resources_freed_ = true;
@@ -384,21 +326,15 @@ void Replay::evict(PodId pod) {
   if (units_[unit].running_pods == 0) {
     return;
   }
-  units_[unit].running_pods = 0;
-  ++units_[unit].run;
+  if (const std::uint32_t job = executed_job(unit); job != not_executed) {
+    execution_->stopped(job, now_);
+  }
+  vacate(unit, JobOutcome::waiting);
   for (const PodId member : pods_of(unit)) {
-    const NodeId node = engine_.state().pod(member)->placement.node;
-    observe({now_, PodEvicted{.pod = member, .version = 0}});
-    meter_.update(engine_.state(), node);
-    JobResult& result = result_of(member);
-    ++result.evictions;
-    result.outcome = JobOutcome::waiting;
-    --running_pods_;
+    ++result_of(member).evictions;
     ++result_.summary.evictions;
   }
-  const PodId first = pods_of(unit)[0];
-  queue_.push(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
-  resources_freed_ = true;
+  queue_->push(waiting(unit));
 }
 
 void Replay::change_health(const HealthStep& step) {
@@ -414,11 +350,10 @@ void Replay::change_health(const HealthStep& step) {
 }
 
 void Replay::drain_queue() {
-  while (resources_freed_ && queue_.size() > 0) {
+  while (resources_freed_ && queue_->size() > 0) {
     resources_freed_ = false;
-    const bool strict = options_.queue == QueueDiscipline::fifo;
     std::vector<std::uint32_t> lost;
-    queue_.pass(strict, [&](std::uint32_t unit) {
+    queue_->pass([&](std::uint32_t unit) {
       const std::uint32_t run = units_[unit].run;
       if (try_start(unit) || units_[unit].run != run) {
         return true;  // it runs, or was dropped as infeasible
@@ -429,8 +364,7 @@ void Replay::drain_queue() {
       return false;
     });
     for (const std::uint32_t unit : lost) {
-      const PodId first = pods_of(unit)[0];
-      queue_.remove(unit, spec_of(first).request.priority, units_[unit].submit_ns, line_of(unit));
+      queue_->remove(waiting(unit));
       drop(unit, JobOutcome::rejected);
     }
     resources_freed_ |= !lost.empty();  // those in line behind them are tried, and lost, too
@@ -456,7 +390,7 @@ void Replay::sample_arrival() {
 
 void Replay::finish() {
   Summary& summary = result_.summary;
-  metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_.size()), running_pods_);
+  metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_->size()), running_pods_);
   std::vector<double> waits_s;
   std::vector<double> size_of_spec;
   for (const JobSpec& spec : trace_.specs) {
@@ -492,6 +426,7 @@ void Replay::finish() {
   if (!options_.arrival_order.empty()) {
     summary.gpu_allocation = summary.final_gpu_allocation;
   }
+  finish_execution();
 }
 
 const char* to_string(JobOutcome outcome) {
@@ -510,6 +445,9 @@ Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& o
   Replay replay(trace, options, std::move(engine).value(), observers);
   if (Status added = replay.add_nodes(); !added) {
     return added.error();
+  }
+  if (Status built = replay.build(); !built) {
+    return built.error();
   }
   return replay.run(progress);
 }

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
 #include <queue>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
+#include "gpusched/sim/execution/execution_model.hpp"
 #include "gpusched/sim/simulator.hpp"
 
 #include "fragment_meter.hpp"
@@ -22,6 +27,8 @@ class Replay {
          std::span<ReplayObserver* const> observers);
 
   Status add_nodes();
+  /// After the nodes.
+  Status build();
   SimulationResult run(const ProgressCallback& progress);
 
  private:
@@ -52,8 +59,17 @@ class Replay {
     NodeHealth health = NodeHealth::ready;
   };
 
+  enum class Source : std::uint8_t { none, arrival, agenda, execution };
+  struct NextEvent {
+    TimeNs time_ns = never_ns;
+    Source source = Source::none;
+  };
+  static constexpr std::uint32_t not_executed = 0xffffffffU;
+
   void build_units();
   void build_health_steps();
+  Status build_execution();
+  Status add_execution_job(std::uint32_t unit, const std::map<std::string_view, const JobProfile*>& profiles);
   std::span<const PodId> pods_of(std::uint32_t unit) const;
   const TraceJob& job_of(PodId pod) const { return trace_.jobs[row_of_job_[job_of_pod_[pod.value]]]; }
   const JobSpec& spec_of(PodId pod) const { return trace_.specs[job_of(pod).spec]; }
@@ -61,13 +77,30 @@ class Replay {
   std::uint32_t line_of(std::uint32_t unit) const {
     return job_of(pods_of(unit)[0]).spec * 64 + std::min<std::uint32_t>(units_[unit].pod_count, 63);
   }
+  WaitingUnit waiting(std::uint32_t unit) const {
+    return {.unit = unit,
+            .priority = spec_of(pods_of(unit)[0]).request.priority,
+            .submit_ns = units_[unit].submit_ns,
+            .unit_class = line_of(unit)};
+  }
+  /// Alone on the reference device, the longest of its pods; -1 = for ever.
+  TimeNs duration_of(std::uint32_t unit) const;
+  /// The unit's number in the execution model; not_executed where it runs for its duration.
+  std::uint32_t executed_job(std::uint32_t unit) const { return execution_ ? job_of_unit_[unit] : not_executed; }
   JobResult& result_of(PodId pod) { return result_.jobs[job_of_pod_[pod.value]]; }
 
   void observe(Event event);
   void schedule(TimeNs time_ns, Kind kind, std::uint32_t subject, std::uint32_t run);
   void handle(const Pending& pending);
+  NextEvent next_event(std::size_t next_arrival) const;
+  void pass_time(TimeNs time_ns);
+  void run_execution(std::size_t next_arrival);
+  void start_execution(std::uint32_t unit, std::uint32_t job);
+  void finish_execution();
   void arrive(std::uint32_t unit);
-  void depart(std::uint32_t unit);
+  void wait(std::uint32_t unit);
+  /// The unit leaves its places: it has ended, or waits again.
+  void vacate(std::uint32_t unit, JobOutcome outcome);
   void change_health(const HealthStep& step);
   void evict(PodId pod);
   bool try_start(std::uint32_t unit);
@@ -84,7 +117,7 @@ class Replay {
   std::span<ReplayObserver* const> observers_;
   FragmentMeter meter_;
   ReplayMetrics metrics_;
-  WaitQueue queue_;
+  std::unique_ptr<WaitQueue> queue_;
   SimulationResult result_;
 
   std::vector<std::uint32_t> row_of_job_;  // jobs as they arrive -> trace rows
@@ -96,6 +129,12 @@ class Replay {
   std::vector<std::uint32_t> arrivals_;  // units by (submit, row)
   std::vector<HealthStep> health_steps_;
   std::priority_queue<Pending, std::vector<Pending>, std::greater<>> agenda_;
+  std::optional<ExecutionModel> execution_;  // of traces with job profiles
+  std::vector<std::uint32_t> job_of_unit_;   // in execution_, or not_executed
+  std::vector<std::uint32_t> unit_of_job_;
+  std::vector<JobEnd> ended_jobs_;
+  std::vector<Candidate> places_;
+  TimeNs until_ns_ = -1;
   std::vector<Action> actions_;
   std::vector<Decision> decisions_;
   TimeNs now_ = 0;

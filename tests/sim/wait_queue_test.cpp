@@ -11,9 +11,9 @@ namespace {
 using Units = std::vector<std::uint32_t>;
 
 /// Passes over the queue; starts the units in `fitting` and returns all that were tried, in order.
-Units tried(WaitQueue& queue, bool strict, const std::set<std::uint32_t>& fitting) {
+Units tried(WaitQueue& queue, const std::set<std::uint32_t>& fitting) {
   Units seen;
-  queue.pass(strict, [&](std::uint32_t unit) {
+  queue.pass([&](std::uint32_t unit) {
     seen.push_back(unit);
     return fitting.contains(unit);
   });
@@ -21,74 +21,74 @@ Units tried(WaitQueue& queue, bool strict, const std::set<std::uint32_t>& fittin
 }
 
 TEST(WaitQueueTest, ServesPriorityThenSubmissionThenNumber) {
-  WaitQueue queue;
-  queue.push(1, 0, 10, 0);
-  queue.push(2, 0, 5, 1);
-  queue.push(3, 9, 20, 2);
-  queue.push(4, 0, 5, 3);
-  queue.push(5, -1, 0, 4);
+  ClassQueue queue(false);
+  queue.push({.unit = 1, .priority = 0, .submit_ns = 10, .unit_class = 0});
+  queue.push({.unit = 2, .priority = 0, .submit_ns = 5, .unit_class = 1});
+  queue.push({.unit = 3, .priority = 9, .submit_ns = 20, .unit_class = 2});
+  queue.push({.unit = 4, .priority = 0, .submit_ns = 5, .unit_class = 3});
+  queue.push({.unit = 5, .priority = -1, .submit_ns = 0, .unit_class = 4});
   EXPECT_EQ(queue.size(), 5U);
-  EXPECT_EQ(tried(queue, false, {}), (Units{3, 2, 4, 1, 5}));
+  EXPECT_EQ(tried(queue, {}), (Units{3, 2, 4, 1, 5}));
   EXPECT_EQ(queue.size(), 5U);
 }
 
 TEST(WaitQueueTest, UnitsOfAClassWaitBehindTheirFirst) {
-  WaitQueue queue;
-  queue.push(1, 0, 1, 7);
-  queue.push(2, 0, 2, 7);
-  queue.push(3, 0, 3, 8);
-  EXPECT_EQ(tried(queue, false, {2, 3}), (Units{1, 3})) << "2 asks for what 1 asks for";
+  ClassQueue queue(false);
+  queue.push({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.push({.unit = 2, .priority = 0, .submit_ns = 2, .unit_class = 7});
+  queue.push({.unit = 3, .priority = 0, .submit_ns = 3, .unit_class = 8});
+  EXPECT_EQ(tried(queue, {2, 3}), (Units{1, 3})) << "2 asks for what 1 asks for";
   EXPECT_EQ(queue.size(), 2U);
 }
 
 TEST(WaitQueueTest, WhenTheFirstStartsTheNextOfItsClassIsTried) {
-  WaitQueue queue;
-  queue.push(1, 0, 1, 7);
-  queue.push(2, 0, 2, 7);
-  queue.push(3, 0, 3, 8);
-  queue.push(4, 0, 4, 7);
-  EXPECT_EQ(tried(queue, false, {1, 2, 3}), (Units{1, 2, 3, 4}));
+  ClassQueue queue(false);
+  queue.push({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.push({.unit = 2, .priority = 0, .submit_ns = 2, .unit_class = 7});
+  queue.push({.unit = 3, .priority = 0, .submit_ns = 3, .unit_class = 8});
+  queue.push({.unit = 4, .priority = 0, .submit_ns = 4, .unit_class = 7});
+  EXPECT_EQ(tried(queue, {1, 2, 3}), (Units{1, 2, 3, 4}));
   EXPECT_EQ(queue.size(), 1U);
 }
 
 TEST(WaitQueueTest, StrictEndsThePassWithTheFirstThatStays) {
-  WaitQueue queue;
-  queue.push(1, 0, 1, 7);
-  queue.push(2, 0, 2, 8);
-  queue.push(3, 0, 3, 9);
-  EXPECT_EQ(tried(queue, true, {1, 3}), (Units{1, 2}));
+  ClassQueue queue(true);
+  queue.push({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.push({.unit = 2, .priority = 0, .submit_ns = 2, .unit_class = 8});
+  queue.push({.unit = 3, .priority = 0, .submit_ns = 3, .unit_class = 9});
+  EXPECT_EQ(tried(queue, {1, 3}), (Units{1, 2}));
   EXPECT_EQ(queue.size(), 2U);
 }
 
 TEST(WaitQueueTest, RemoveForgetsOneUnitAndIgnoresStrangers) {
-  WaitQueue queue;
-  queue.push(1, 0, 1, 7);
-  queue.push(2, 0, 2, 7);
-  queue.remove(1, 0, 1, 7);
-  queue.remove(1, 0, 1, 7);
-  queue.remove(2, 5, 2, 7);
-  queue.remove(2, 0, 2, 8);
+  ClassQueue queue(false);
+  queue.push({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.push({.unit = 2, .priority = 0, .submit_ns = 2, .unit_class = 7});
+  queue.remove({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.remove({.unit = 1, .priority = 0, .submit_ns = 1, .unit_class = 7});
+  queue.remove({.unit = 2, .priority = 5, .submit_ns = 2, .unit_class = 7});
+  queue.remove({.unit = 2, .priority = 0, .submit_ns = 2, .unit_class = 8});
   EXPECT_EQ(queue.size(), 1U);
-  EXPECT_EQ(tried(queue, false, {2}), (Units{2}));
+  EXPECT_EQ(tried(queue, {2}), (Units{2}));
   EXPECT_EQ(queue.size(), 0U);
-  EXPECT_EQ(tried(queue, false, {}), Units{});
+  EXPECT_EQ(tried(queue, {}), Units{});
 }
 
 TEST(WaitQueueTest, UnitsMayJoinDuringAPass) {
-  WaitQueue queue;
-  queue.push(1, 5, 10, 7);
+  ClassQueue queue(false);
+  queue.push({.unit = 1, .priority = 5, .submit_ns = 10, .unit_class = 7});
   Units seen;
-  queue.pass(false, [&](std::uint32_t unit) {
+  queue.pass([&](std::uint32_t unit) {
     seen.push_back(unit);
     if (unit == 1) {
-      queue.push(2, 0, 1, 7);  // a victim of the same class, submitted earlier
-      queue.push(3, 0, 1, 8);  // and one of a class of its own
+      queue.push({.unit = 2, .priority = 0, .submit_ns = 1, .unit_class = 7});  // a victim of the same class, submitted earlier
+      queue.push({.unit = 3, .priority = 0, .submit_ns = 1, .unit_class = 8});  // and one of a class of its own
     }
     return unit == 1;
   });
   EXPECT_EQ(seen.front(), 1U);
   EXPECT_EQ(queue.size(), 2U);
-  EXPECT_EQ(tried(queue, false, {2, 3}), (Units{2, 3}));
+  EXPECT_EQ(tried(queue, {2, 3}), (Units{2, 3}));
 }
 
 }  // namespace

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gpusched/base/result.hpp"
 #include "gpusched/engine/engine.hpp"
+#include "gpusched/sim/execution/execution_options.hpp"
+#include "gpusched/sim/execution/execution_summary.hpp"
 #include "gpusched/sim/trace.hpp"
 
 namespace gpusched::sim {
@@ -16,6 +19,7 @@ enum class QueueDiscipline {
   reject,    ///< tried once, then dropped
   fifo,      ///< waits; nobody overtakes the first in line of its priority
   backfill,  ///< waits; whoever fits may start
+  lines,     ///< waits in the line of its priority, of which the first 60 are tried; whoever fits may start
 };
 
 /// Everything that shapes one replay besides the trace.
@@ -31,6 +35,7 @@ struct SimulationOptions {
       arrival_order;                     ///< job rows; when not empty they arrive one per second in this order and stay
   std::vector<std::int64_t> node_ranks;  ///< by node row; empty = names break ties
   double warmup_fraction = 0;            ///< of the arrivals, left out of acceptance
+  ExecutionOptions execution{};          ///< of traces with job profiles
 };
 
 /// How a job ended.
@@ -100,6 +105,7 @@ struct Summary {
   double allocated_cost = 0;  ///< of it, what jobs held
   double final_gpu_allocation = 0;
   std::vector<AcceptanceRow> acceptance_by_kind;
+  std::optional<ExecutionSummary> execution;  ///< of traces with job profiles
   RejectCounts rejected_by_reason{};  ///< jobs refused for good, by the reason that held for most nodes
 };
 
@@ -107,6 +113,7 @@ struct Summary {
 struct SimulationResult {
   Summary summary;
   std::vector<JobResult> jobs;        ///< in order of the trace, or of the given arrival order
+  std::vector<JobAccount> accounts;   ///< as jobs; empty without job profiles
   std::vector<TimelineRow> timeline;  ///< at most about 1,000 rows, evenly spaced in time
 };
 
@@ -123,7 +130,8 @@ class ReplayObserver {
 /// Called now and then with (done, total) jobs.
 using ProgressCallback = std::function<void(std::int64_t, std::int64_t)>;
 
-/// Replays the trace. Deterministic: same trace and options, same result.
+/// Replays the trace. Where it has job profiles, jobs that have one run as the execution model says (docs/execution.md)
+/// and the replay ends with the measuring window. Deterministic: same trace and options, same result.
 Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
                                   std::span<ReplayObserver* const> observers = {},
                                   const ProgressCallback& progress = {});

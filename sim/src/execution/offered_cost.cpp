@@ -1,0 +1,1 @@
+#include "offered_cost.hpp"
