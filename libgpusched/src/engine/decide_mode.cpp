@@ -47,7 +47,8 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
   bind.cost = best->cost;
   bind.mode = ModeVerdict{.mode = best->mode,
                           .slowdown_milli = std::llround(best->slowdown * 1000.0),
-                          .setup_ns = std::llround(best->setup_s * static_cast<double>(ns_per_s))};
+                          .setup_ns = std::llround(best->setup_s * static_cast<double>(ns_per_s)),
+                          .runner_up = {}};
   if (second != nullptr) {
     bind.runner_up = {.node = state_.gpu_at(second->ordinal).first, .cost = second->cost};
     bind.mode->runner_up = second->mode;

@@ -4,6 +4,7 @@
 
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/model/mig_lattice.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
 #include "gpusched/perf/slice_speed.hpp"
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "gpusched/io/job_profile_json.hpp"
+
 #include "event_json.hpp"
 
 namespace gpusched {
@@ -52,7 +54,7 @@ class EventToJson {
   Json operator()(const PodEvicted& e) const { return pod_line("pod_evicted", e.pod, e.version); }
   Json operator()(const ProfileLoaded& e) const {
     Json json = base_line("profile_loaded", now_);
-    json["profile"] = io::to_json(e.profile);
+    json["file"] = Json::parse(write_job_profiles(std::span(&e.profile, 1)));
     return json;
   }
   Json operator()(const GpuHeld& e) const { return gpu_line("gpu_held", e.node, e.gpu); }
@@ -187,8 +189,12 @@ Status Replayer::event(const Json& json, const std::string& type) {
     return type == "gpu_held" ? observe(json, GpuHeld{node, gpu}) : observe(json, GpuReleased{node, gpu});
   }
   if (type == "profile_loaded") {
-    Result<JobProfile> profile = io::profile_from_json(json.at("profile"));
-    return profile ? observe(json, ProfileLoaded{std::move(profile).value()}) : Status(profile.error());
+    const Result<std::vector<JobProfile>> profiles = read_job_profiles(json.at("file").dump(), {});
+    if (!profiles) {
+      return profiles.error();
+    }
+    return profiles.value().size() == 1 ? observe(json, ProfileLoaded{profiles.value()[0]})
+                                        : Status(bad("a profile_loaded line holds one profile"));
   }
   if (type == "tick") {
     return observe(json, Tick{});
