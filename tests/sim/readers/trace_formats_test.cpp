@@ -70,7 +70,6 @@ TEST_F(TraceFormatsTest, ErrorsNameWhatIsWrong) {
   const Error unknown = read_trace("swf:x").error();
   EXPECT_NE(unknown.to_string().find("gtf-jsonl, openb, kubectl, gtf"), std::string::npos);
   EXPECT_EQ(read_trace(write("noise.txt", "hello\n")).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(read_trace("-").error().code, ErrorCode::invalid_argument);
   fs::create_directories(dir_ / "empty");
   EXPECT_EQ(read_trace(path("empty")).error().code, ErrorCode::not_found);
   EXPECT_EQ(read_jobs("gtf:" + write("nodes.csv", nodes_text)).error().code, ErrorCode::invalid_argument);

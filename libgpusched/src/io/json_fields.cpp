@@ -1,0 +1,139 @@
+#include "io/json_fields.hpp"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace gpusched::io {
+
+namespace {
+
+constexpr std::size_t shown_bytes = 60;
+
+/// A value as an error shows it. Bytes that are not UTF-8 cannot be shown.
+std::string shown(const OrderedJson& value) {
+  std::string text = value.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
+  if (text.size() > shown_bytes) {
+    text.resize(shown_bytes);
+    text += "...";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<OrderedJson> parse_json(std::string_view text, const std::string& file) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::string repeated;
+  const auto watch = [&](int, OrderedJson::parse_event_t event, OrderedJson& parsed) {
+    if (event == OrderedJson::parse_event_t::object_start) {
+      keys.emplace_back();
+    } else if (event == OrderedJson::parse_event_t::object_end) {
+      keys.pop_back();
+    } else if (event == OrderedJson::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second &&
+               repeated.empty()) {
+      repeated = parsed.get<std::string>();
+    }
+    return true;
+  };
+  Error error{.code = ErrorCode::data_loss, .message = {}, .file = file, .line = 0, .remedy = {}};
+  try {
+    OrderedJson json = OrderedJson::parse(text, watch);
+    if (repeated.empty()) {
+      return json;
+    }
+    error.message = "the key " + shown(repeated) + " occurs twice in one object";
+    error.remedy = "Keep one of them";
+  } catch (const OrderedJson::parse_error& problem) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(problem.byte, text.size()));
+    error.line = 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
+    error.message = std::string("not JSON: ") + problem.what();
+  } catch (const OrderedJson::exception& problem) {  // a number beyond double, for example
+    error.message = std::string("not JSON: ") + problem.what();
+  }
+  return error;
+}
+
+bool JsonFields::object(const OrderedJson& json, const std::string& path, std::span<const std::string_view> known) {
+  if (!json.is_object()) {
+    fail(ErrorCode::invalid_argument, path + " is " + shown(json) + ", not an object", "");
+    return false;
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      std::string names;
+      for (const std::string_view name : known) {
+        names += (names.empty() ? "" : ", ") + std::string(name);
+      }
+      fail(ErrorCode::invalid_argument, path + " has an unknown field " + shown(key), "Known fields: " + names);
+      return false;
+    }
+  }
+  return true;
+}
+
+const OrderedJson* JsonFields::member(const OrderedJson& object, const std::string& path, std::string_view name) {
+  const auto found = object.is_object() ? object.find(std::string(name)) : object.end();
+  if (found == object.end()) {
+    fail(ErrorCode::invalid_argument, path + " has no field " + std::string(name), "It is required");
+    return nullptr;
+  }
+  return &*found;
+}
+
+std::string JsonFields::text(const OrderedJson& object, const std::string& path, std::string_view name) {
+  const OrderedJson* value = member(object, path, name);
+  if (value == nullptr) {
+    return {};
+  }
+  if (!value->is_string()) {
+    fail(ErrorCode::invalid_argument, path + "." + std::string(name) + " is " + shown(*value) + ", not a text", "");
+    return {};
+  }
+  return value->get<std::string>();
+}
+
+double JsonFields::as_number(const OrderedJson& value, const std::string& path) {
+  if (!value.is_number()) {
+    fail(ErrorCode::invalid_argument, path + " is " + shown(value) + ", not a number",
+         "JSON has no NaN and no infinity: leave out what was not measured");
+    return 0;
+  }
+  return value.get<double>();
+}
+
+double JsonFields::number(const OrderedJson& object, const std::string& path, std::string_view name) {
+  const OrderedJson* value = member(object, path, name);
+  return value == nullptr ? 0 : as_number(*value, path + "." + std::string(name));
+}
+
+std::optional<double> JsonFields::optional_number(const OrderedJson& object, const std::string& path,
+                                                  std::string_view name) {
+  const auto found = object.is_object() ? object.find(std::string(name)) : object.end();
+  if (found == object.end()) {
+    return std::nullopt;
+  }
+  return as_number(*found, path + "." + std::string(name));
+}
+
+std::int64_t JsonFields::integer(const OrderedJson& object, const std::string& path, std::string_view name) {
+  const OrderedJson* value = member(object, path, name);
+  if (value == nullptr) {
+    return 0;
+  }
+  if (!value->is_number_integer() ||
+      (value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{1} << 62)) {
+    fail(ErrorCode::invalid_argument, path + "." + std::string(name) + " is " + shown(*value) + ", not a whole number",
+         "");
+    return 0;
+  }
+  return value->get<std::int64_t>();
+}
+
+void JsonFields::fail(ErrorCode code, std::string message, std::string remedy) {
+  if (status_.ok()) {
+    status_ = Error{.code = code, .message = std::move(message), .file = file_, .line = 0, .remedy = std::move(remedy)};
+  }
+}
+
+}  // namespace gpusched::io
