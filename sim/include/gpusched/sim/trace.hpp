@@ -10,6 +10,7 @@
 #include "gpusched/base/units.hpp"
 #include "gpusched/cluster/gpu_request.hpp"
 #include "gpusched/cluster/node_spec.hpp"
+#include "gpusched/model/job_profile.hpp"
 
 namespace gpusched::sim {
 
@@ -44,6 +45,8 @@ struct JobSpec {
   GpuRequest request;        ///< of one replica
   std::int32_t replicas = 1;
   std::int32_t gang_min = 0;  ///< of a row with several replicas: all or this many; 0 = no gang
+  /// By which profile the job really runs, where the scheduler is told another one or none; empty = the request's.
+  std::string true_profile;
   std::string tenant, user, queue, qos;
 
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
@@ -82,7 +85,8 @@ struct Trace {
   std::vector<TraceNode> nodes;                 ///< in file order
   std::vector<std::string> node_extra_columns;  ///< names, with x_ in GTF
   std::vector<JobSpec> specs;
-  std::vector<TraceJob> jobs;  ///< by submit time; equal times in file order
+  std::vector<TraceJob> jobs;         ///< by submit time; equal times in file order
+  std::vector<JobProfile> profiles;   ///< that specs name; each name once, each one valid
   std::vector<std::string> gangs;
   std::vector<std::string> job_extra_columns;
   std::vector<ExtraValues> job_extra;
@@ -92,11 +96,12 @@ struct Trace {
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
-/// What a reader did: `read == kept + sum of dropped`. Nothing is lost silently.
+/// What a reader did with rows, profiles among them: `read == kept + sum of dropped`. Nothing is lost silently.
 struct ReadReport {
   std::int64_t read = 0;
   std::int64_t kept = 0;
-  std::map<std::string, std::int64_t> dropped;  ///< by reason
+  std::map<std::string, std::int64_t> dropped;   ///< by reason
+  std::map<std::string, std::int64_t> doubtful;  ///< kept, but probably not as meant; by reason
   std::vector<std::string> examples;            ///< the first few, "FILE:LINE: MESSAGE"
 };
 
