@@ -63,6 +63,12 @@ Result<sim::Trace> generate_from(const std::string& text, std::uint64_t seed) {
   return sim::generate_trace(rest.substr(0, colon), parameters, seed);
 }
 
+void report_rows_if_any_is_bad(const std::string& source, const sim::ReadReport& report) {
+  if (!report.dropped.empty() || !report.doubtful.empty()) {
+    report_rows(source, report);
+  }
+}
+
 Result<sim::Trace> load_jobs(const ReplayArguments& arguments) {
   if (generates_trace(arguments)) {
     return generate_from(arguments.trace, arguments.seed);
@@ -75,9 +81,7 @@ Result<sim::Trace> load_jobs(const ReplayArguments& arguments) {
   if (!read) {
     return read.error();
   }
-  if (!read.value().report.dropped.empty()) {
-    report_rows(source, read.value().report);
-  }
+  report_rows_if_any_is_bad(source, read.value().report);
   return std::move(read).value().trace;
 }
 
@@ -96,9 +100,7 @@ Status load_nodes(const ReplayArguments& arguments, sim::Trace& trace) {
     if (!read) {
       return read.error();
     }
-    if (!read.value().report.dropped.empty()) {
-      report_rows(source, read.value().report);
-    }
+    report_rows_if_any_is_bad(source, read.value().report);
     trace.nodes = std::move(read.value().trace.nodes);
     trace.node_extra_columns = std::move(read.value().trace.node_extra_columns);
     return {};
@@ -154,6 +156,9 @@ void report_rows(const std::string& source, const sim::ReadReport& report) {
   std::cerr << source << ": read " << report.read << " = kept " << report.kept;
   for (const auto& [reason, count] : report.dropped) {
     std::cerr << " + dropped " << count << " (" << reason << ")";
+  }
+  for (const auto& [reason, count] : report.doubtful) {
+    std::cerr << "; of the kept, doubtful " << count << " (" << reason << ")";
   }
   std::cerr << "\n";
   for (const std::string& example : report.examples) {

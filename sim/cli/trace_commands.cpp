@@ -31,7 +31,9 @@ Status write(const std::string& target, const sim::Trace& trace) {
     return written;
   }
   std::cerr << "wrote " << trace.nodes.size() << " nodes, " << trace.jobs.size() << " jobs, " << trace.events.size()
-            << " events to " << format << ":" << path << "\n";
+            << " events"
+            << (trace.profiles.empty() ? std::string() : ", " + std::to_string(trace.profiles.size()) + " job profiles")
+            << " to " << format << ":" << path << "\n";
   return {};
 }
 

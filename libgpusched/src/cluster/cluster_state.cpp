@@ -24,13 +24,17 @@ bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part)
   if (part.range.size > 0) {
     const int units = gpu_model(GpuModelId{gpu.model}).placement_units;
     return node.takes_mig && part.range.start >= 0 && part.range.start + part.range.size <= units &&
-           gpu.free_milli == milli_per_unit && (gpu.mig_occupancy & part.range.mask()) == 0 &&
+           gpu.takes_instances() && (gpu.mig_occupancy & part.range.mask()) == 0 &&
            (gpu.mig_labels & part.mig_labels) == 0;
+  }
+  const bool has_memory = part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib;
+  if (part.sharing != PartitionSharing::exclusive) {
+    return (gpu.idle() || gpu.sharing == part.sharing) && !gpu.held && part.share_milli > 0 &&
+           gpu.free_milli >= part.share_milli && has_memory;
   }
   const bool has_seat =
       node.state.replicas == 0 || part.share_milli == milli_per_unit || gpu.tenants < node.state.replicas;
-  return part.share_milli > 0 && gpu.shareable_milli() >= part.share_milli && has_seat &&
-         (part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib);
+  return part.share_milli > 0 && gpu.shareable_milli() >= part.share_milli && has_seat && has_memory;
 }
 
 bool is_late(const PodRecord& record, std::uint64_t version) { return version != 0 && version <= record.version; }
@@ -74,6 +78,8 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
   }
   Node node;
   node.spec = spec;
+  node.gpu_base = gpus_added_;
+  gpus_added_ += static_cast<std::uint32_t>(spec.gpus.size());
   node.state.shape = shapes_.intern({.cpu_milli = spec.cpu_milli,
                                      .memory_mib = spec.memory_mib,
                                      .gpus = spec.gpus,
@@ -142,6 +148,9 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
     }
     node.state.schedulable = schedulable;
     mark_changed(event.node);
+    for (std::size_t gpu = 0; follows_gpus_ && gpu < node.state.gpus.size(); ++gpu) {
+      changed_gpus_.push_back({event.node, static_cast<std::uint16_t>(gpu)});
+    }
   }
   return {};
 }
@@ -263,7 +272,71 @@ Status ClusterState::on(TimeNs, const PodEvicted& event) {
   return {};
 }
 
+Status ClusterState::on(TimeNs, const ProfileLoaded& event) {
+  if (Status good = check_job_profile(event.profile); !good) {
+    return good;
+  }
+  profiles_.insert_or_assign(event.profile.name, event.profile);
+  ++profiles_version_;
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const GpuHeld& event) { return hold(event.node, event.gpu, true); }
+
+Status ClusterState::on(TimeNs, const GpuReleased& event) { return hold(event.node, event.gpu, false); }
+
 Status ClusterState::on(TimeNs, const Tick&) { return {}; }
+
+Status ClusterState::hold(NodeId id, std::uint16_t device, bool held) {
+  if (id.value >= nodes_.size() || nodes_[id.value].removed || device >= nodes_[id.value].state.gpus.size()) {
+    return unknown("node #" + std::to_string(id.value) + " with a GPU " + std::to_string(device) + " is not known");
+  }
+  Node& node = nodes_[id.value];
+  GpuState& gpu = node.state.gpus[device];
+  if (gpu.held == held) {
+    return {};
+  }
+  const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable && gpu.free_milli == milli_per_unit;
+  if (indexes && held) {
+    gpu_index_.erase(gpu, node.first_gpu + device);
+  }
+  gpu.held = held;
+  if (indexes && !held) {
+    gpu_index_.insert(gpu, node.first_gpu + device);
+  }
+  if (follows_gpus_) {
+    changed_gpus_.push_back({id, device});
+  }
+  mark_changed(id);
+  return {};
+}
+
+const JobProfile* ClusterState::profile(std::string_view name) const {
+  const auto found = profiles_.find(name);
+  return found == profiles_.end() ? nullptr : &found->second;
+}
+
+std::span<const RequestClassId> ClusterState::tenants(NodeId id, std::uint16_t gpu) const {
+  const std::size_t index = nodes_[id.value].gpu_base + std::size_t{gpu};
+  return index < tenants_.size() ? std::span(tenants_[index].data(), tenants_[index].size())
+                                 : std::span<const RequestClassId>();
+}
+
+std::vector<GpuRef> ClusterState::take_changed_gpus() { return std::exchange(changed_gpus_, {}); }
+
+void ClusterState::move_tenant(const Node& node, const GpuAssignment& part, RequestClassId request, int direction) {
+  if (tenants_.size() < gpus_added_) {
+    tenants_.resize(gpus_added_);
+  }
+  InlineVector<RequestClassId, 8>& list = tenants_[node.gpu_base + std::size_t{part.gpu}];
+  if (direction > 0) {
+    list.push_back(request);
+    return;
+  }
+  RequestClassId* const place = std::find(list.begin(), list.end(), request);
+  *place = list[list.size() - 1];
+  list.pop_back();
+}
 
 Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement,
                                      std::span<const PodId> leaving) const {
@@ -311,7 +384,7 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
 void ClusterState::take(PodId pod, const Candidate& placement) {
   PodRecord& record = pods_[pod.value];
   Node& node = nodes_[placement.node.value];
-  shift(node, requests_[record.request.value], placement, 1);
+  shift(node, record.request, placement, 1);
   record.placement = placement;
   record.slot_in_node = static_cast<std::uint32_t>(node.pods.size());
   node.pods.push_back(pod);
@@ -322,7 +395,7 @@ void ClusterState::take(PodId pod, const Candidate& placement) {
 void ClusterState::give_back(PodId pod) {
   PodRecord& record = pods_[pod.value];
   Node& node = nodes_[record.placement.node.value];
-  shift(node, requests_[record.request.value], record.placement, -1);
+  shift(node, record.request, record.placement, -1);
   const PodId last = node.pods.back();
   node.pods[record.slot_in_node] = last;
   pods_[last.value].slot_in_node = record.slot_in_node;
@@ -341,7 +414,8 @@ std::int64_t ClusterState::last_placed_gpu() const {
              : -1;
 }
 
-void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction) {
+void ClusterState::shift(Node& node, RequestClassId id, const Candidate& placement, int direction) {
+  const GpuRequest& request = requests_[id.value];
   node.state.cpu_free_milli -= direction * request.cpu_milli;
   node.state.memory_free_mib -= direction * request.memory_mib;
   const auto kind = static_cast<std::size_t>(request_kind(request));
@@ -355,7 +429,7 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
     const std::uint32_t ordinal = node.first_gpu + part.gpu;
     active_gpus_ -= gpu.idle() ? 0 : 1;
     const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable;
-    if (indexes && gpu.free_milli == milli_per_unit) {
+    if (indexes && gpu.takes_instances()) {
       gpu_index_.erase(gpu, ordinal);
     }
     if (direction > 0) {
@@ -366,8 +440,14 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
     used_mig_units_ += direction * part.range.size;
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
-    if (indexes && gpu.free_milli == milli_per_unit) {
+    if (indexes && gpu.takes_instances()) {
       gpu_index_.insert(gpu, ordinal);
+    }
+    if (part.sharing != PartitionSharing::exclusive) {
+      move_tenant(node, part, id, direction);
+    }
+    if (follows_gpus_) {
+      changed_gpus_.push_back({placement.node, part.gpu});
     }
   }
 }
@@ -403,7 +483,7 @@ void ClusterState::index_gpus(const Node& node, bool insert) {
   for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
     const GpuState& gpu = node.state.gpus[i];
     const std::uint32_t ordinal = node.first_gpu + static_cast<std::uint32_t>(i);
-    if (gpu.free_milli == milli_per_unit) {
+    if (gpu.takes_instances()) {
       if (insert) {
         gpu_index_.insert(gpu, ordinal);
       } else {

@@ -28,7 +28,8 @@ std::uint64_t as_bits(std::int64_t value) { return static_cast<std::uint64_t>(va
 
 std::uint64_t low_bits(const GpuState& gpu) {
   return std::uint64_t{gpu.model} | (std::uint64_t{gpu.free_milli} << 16) | (std::uint64_t{gpu.mig_occupancy} << 32) |
-         ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52));
+         ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52) ^
+          (std::uint64_t{gpu.held} << 61) ^ (static_cast<std::uint64_t>(gpu.sharing) << 62));
 }
 
 }  // namespace
@@ -72,6 +73,11 @@ std::uint64_t hash_value(const GpuRequest& request) {
   return combine(hash, as_bits(request.priority));
 }
 
+bool states_intent(const GpuRequest& request) {
+  return request.num_gpu == 1 && request.gpu_milli == milli_per_unit && request.mig_profile.empty() &&
+         (request.job_class != JobClass::unknown || !request.job_profile.empty() || request.max_slowdown > 0);
+}
+
 int request_kind(const GpuRequest& request) {
   if (request.num_gpu == 0) {
     return 7;
@@ -85,8 +91,11 @@ int request_kind(const GpuRequest& request) {
 NodeState with_sorted_gpus(const NodeState& state) {
   NodeState sorted = state;
   std::sort(sorted.gpus.begin(), sorted.gpus.end(), [](const GpuState& a, const GpuState& b) {
-    return std::tuple(a.model, a.free_milli, a.mig_occupancy, a.mig_labels, a.tenants, a.free_memory_mib) <
-           std::tuple(b.model, b.free_milli, b.mig_occupancy, b.mig_labels, b.tenants, b.free_memory_mib);
+    const auto key = [](const GpuState& gpu) {
+      return std::tuple(gpu.model, gpu.free_milli, gpu.mig_occupancy, gpu.mig_labels, gpu.tenants, gpu.free_memory_mib,
+                        gpu.sharing, gpu.held);
+    };
+    return key(a) < key(b);
   });
   return sorted;
 }

@@ -8,13 +8,31 @@
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "engine/mig_ranking.hpp"
+#include "engine/mode_search.hpp"
 #include "engine/node_ranking.hpp"
 
 namespace gpusched {
 
+/// What a policy that chooses modes needs besides.
+struct ModeChoice {
+  ModeChoice(const ModeRules& rules, RequestFilter& filter) : search(rules, filter) {}
+
+  /// How much of the change log is known to hold no place for a request that was refused.
+  struct Refusal {
+    std::uint64_t generation = 0;
+    std::size_t log_position = 0;
+  };
+  ModeSearch search;
+  std::vector<Refusal> refusals;  // by request class; generation 0: never refused
+};
+
 /// What the engine remembers between decisions; all of it can be dropped at any time without changing an answer.
 struct Engine::Caches {
-  explicit Caches(const PolicyTraits& traits) : node_index(traits.view) {}
+  explicit Caches(const PolicyTraits& traits) : node_index(traits.view) {
+    if (traits.modes) {
+      modes.emplace(*traits.modes, filter);
+    }
+  }
 
   /// The class under which a request's rankings are kept.
   template <typename MakeKey>
@@ -55,6 +73,7 @@ struct Engine::Caches {
 
   NodeIndex node_index;
   RequestFilter filter;
+  std::optional<ModeChoice> modes;  // of a policy that chooses modes
   std::vector<RequestClassId> key_of_request;
   std::deque<NodeRanking> node_rankings;  // by key; references stay valid
   std::deque<MigRanking> mig_rankings;

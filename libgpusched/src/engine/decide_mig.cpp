@@ -200,7 +200,7 @@ Decision Engine::decide_several_instances(RequestClassId request, const std::vec
     while (bind.candidate.gpus.size() < static_cast<std::size_t>(wanted.num_gpu)) {
       std::size_t device = gpus.size();
       for (std::size_t i = 0; i < gpus.size(); ++i) {
-        const bool fits = gpus[i].free_milli == milli_per_unit && (gpus[i].mig_labels & profile.conflicts) == 0 &&
+        const bool fits = gpus[i].takes_instances() && (gpus[i].mig_labels & profile.conflicts) == 0 &&
                           (!profile.needs_empty_gpu || gpus[i].mig_occupancy == 0) &&
                           preference.at(profile.shape, gpus[i].mig_occupancy).start >= 0;
         const auto key = [&](std::size_t gpu) {

@@ -66,6 +66,9 @@ Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<
 }
 
 Decision Engine::decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  if (chooses_mode(request)) {
+    return decide_mode(request, scope);
+  }
   return state_.request(request).mig_profile.empty() ? decide_on_nodes(request, scope) : decide_mig(request, scope);
 }
 

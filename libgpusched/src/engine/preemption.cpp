@@ -45,7 +45,7 @@ std::optional<Candidate> place_instances_plainly(const ClusterState& state, Requ
   for (std::size_t i = 0; i < node.gpus.size(); ++i) {
     GpuState gpu = node.gpus[i];
     for (const MigPlacement& placement : lattice.placements_of(profile.shape)) {
-      if (candidate.gpus.size() < static_cast<std::size_t>(request.num_gpu) && gpu.free_milli == milli_per_unit &&
+      if (candidate.gpus.size() < static_cast<std::size_t>(request.num_gpu) && gpu.takes_instances() &&
           (gpu.mig_occupancy & placement.range.mask()) == 0 && (gpu.mig_labels & profile.conflicts) == 0 &&
           (!profile.needs_empty_gpu || gpu.mig_occupancy == 0)) {
         candidate.gpus.push_back({.gpu = static_cast<std::uint16_t>(i),

@@ -25,6 +25,8 @@ constexpr std::array<Row, reject_reason_count> rows = {{
     {"insufficient_mig_slices", "Insufficient MIG slices"},
     {"mig_fragmented", "MIG slices are free but no placement is legal"},
     {"mig_label_taken", "MIG media or graphics instance already in use"},
+    {"trust_domain_mismatch", "MPS server there belongs to another trust domain"},
+    {"slowdown_exceeded", "a tolerated slowdown would be exceeded"},
     {"out_of_scope", "node not offered"},
 }};
 

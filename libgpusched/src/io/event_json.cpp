@@ -12,6 +12,7 @@ namespace {
 constexpr std::array<const char*, 5> sharing_names = {"any", "exclusive", "time_slice", "mps", "mig"};
 constexpr std::array<const char*, 5> mode_names = {"", "whole", "mig", "time_slice", "mps"};
 constexpr std::array<const char*, 5> class_names = {"", "always_on", "burst", "batch", "dev"};
+constexpr std::array<const char*, 3> partition_sharing_names = {"exclusive", "time_slice", "mps"};
 constexpr std::array<const char*, 3> isolation_names = {"none", "memory", "fault"};
 
 template <typename Enum, std::size_t n>
@@ -65,6 +66,7 @@ Json to_json(const GpuRequest& r) {
   if (r.isolation != Isolation::none) json["isolation"] = isolation_names[static_cast<std::size_t>(r.isolation)];
   if (r.max_slowdown != 0) json["max_slowdown"] = r.max_slowdown;
   if (!r.job_profile.empty()) json["job_profile"] = r.job_profile;
+  if (!r.trust_domain.empty()) json["trust_domain"] = r.trust_domain;
   return json;
 }
 
@@ -82,6 +84,7 @@ Result<GpuRequest> request_from_json(const Json& json) {
   r.preemptible = json.value("preemptible", true);
   r.max_slowdown = json.value("max_slowdown", 0.0);
   r.job_profile = json.value("job_profile", "");
+  r.trust_domain = json.value("trust_domain", "");
   if (!enum_from(mode_names, json.value("mode", ""), r.mode) ||
       !enum_from(class_names, json.value("class", ""), r.job_class) ||
       !enum_from(isolation_names, json.value("isolation", "none"), r.isolation)) {
@@ -155,6 +158,9 @@ Json to_json(const Candidate& place, const ClusterState& state) {
     } else {
       gpu["milli"] = part.share_milli;
       if (part.memory_mib > 0) gpu["memory_mib"] = part.memory_mib;
+      if (part.sharing != PartitionSharing::exclusive) {
+        gpu["sharing"] = partition_sharing_names[static_cast<std::size_t>(part.sharing)];
+      }
     }
     gpus.push_back(std::move(gpu));
   }
@@ -194,6 +200,9 @@ Result<Candidate> candidate_from_json(const Json& json, const ClusterState& stat
       const auto memory_mib = gpu.value("memory_mib", std::int64_t{0});
       if (milli < 1 || milli > milli_per_unit || memory_mib < 0 || memory_mib >= (std::int64_t{1} << 31)) {
         return malformed("share out of range: " + gpu.dump());
+      }
+      if (!enum_from(partition_sharing_names, gpu.value("sharing", "exclusive"), part.sharing)) {
+        return malformed("share with an unknown sharing: " + gpu.dump());
       }
       part.share_milli = static_cast<std::uint16_t>(milli);
       part.memory_mib = static_cast<std::int32_t>(memory_mib);
@@ -249,8 +258,16 @@ std::string decision_line(const ClusterState& state, TimeNs now, std::span<const
       Json entry = to_json(*place, state);
       if (const auto* bind = std::get_if<Bind>(&decision)) {
         entry["cost"] = bind->cost;
+        if (bind->mode) {
+          entry["mode"] = to_string(bind->mode->mode);
+          entry["slowdown_milli"] = bind->mode->slowdown_milli;
+          entry["setup_ns"] = bind->mode->setup_ns;
+        }
         if (bind->runner_up.node.valid()) {
           entry["runner_up"] = {{"node", state.node(bind->runner_up.node).spec.name}, {"cost", bind->runner_up.cost}};
+          if (bind->mode && bind->mode->runner_up) {
+            entry["runner_up"]["mode"] = to_string(*bind->mode->runner_up);
+          }
         }
       } else {
         Json victims = Json::array();

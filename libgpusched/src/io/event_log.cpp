@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "gpusched/io/job_profile_json.hpp"
+
 #include "event_json.hpp"
 
 namespace gpusched {
@@ -50,12 +52,24 @@ class EventToJson {
   Json operator()(const PodStarted& e) const { return pod_line("pod_started", e.pod, e.version); }
   Json operator()(const PodFinished& e) const { return pod_line("pod_finished", e.pod, e.version); }
   Json operator()(const PodEvicted& e) const { return pod_line("pod_evicted", e.pod, e.version); }
+  Json operator()(const ProfileLoaded& e) const {
+    Json json = base_line("profile_loaded", now_);
+    json["file"] = Json::parse(write_job_profiles(std::span(&e.profile, 1)));
+    return json;
+  }
+  Json operator()(const GpuHeld& e) const { return gpu_line("gpu_held", e.node, e.gpu); }
+  Json operator()(const GpuReleased& e) const { return gpu_line("gpu_released", e.node, e.gpu); }
   Json operator()(const Tick&) const { return base_line("tick", now_); }
 
  private:
   Json node_line(const char* type, NodeId node) const {
     Json json = base_line(type, now_);
     json["node"] = state_.node(node).spec.name;
+    return json;
+  }
+  Json gpu_line(const char* type, NodeId node, std::uint16_t gpu) const {
+    Json json = node_line(type, node);
+    json["gpu"] = gpu;
     return json;
   }
   Json pod_line(const char* type, PodId pod, std::uint64_t version) const {
@@ -168,6 +182,19 @@ Status Replayer::event(const Json& json, const std::string& type) {
       }
     }
     return bad("unknown health '" + health + "'");
+  }
+  if (type == "gpu_held" || type == "gpu_released") {
+    const NodeId node = engine_->state().find_node(json.at("node").get<std::string>());
+    const auto gpu = json.at("gpu").get<std::uint16_t>();
+    return type == "gpu_held" ? observe(json, GpuHeld{node, gpu}) : observe(json, GpuReleased{node, gpu});
+  }
+  if (type == "profile_loaded") {
+    const Result<std::vector<JobProfile>> profiles = read_job_profiles(json.at("file").dump(), {});
+    if (!profiles) {
+      return profiles.error();
+    }
+    return profiles.value().size() == 1 ? observe(json, ProfileLoaded{profiles.value()[0]})
+                                        : Status(bad("a profile_loaded line holds one profile"));
   }
   if (type == "tick") {
     return observe(json, Tick{});

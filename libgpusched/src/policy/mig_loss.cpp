@@ -8,10 +8,11 @@ namespace {
 
 class MigLoss final : public PlacementPolicy {
  public:
-  explicit MigLoss(MigValue value)
+  MigLoss(MigValue value, std::shared_ptr<const ModeRules> modes)
       : PlacementPolicy({.mig_rule = [value = std::move(value)](const ScoringContext&, GpuModelId model) {
-          return least_loss(MigLattice::of(model), value);
-        }}) {}
+                           return least_loss(MigLattice::of(model), value);
+                         },
+                         .modes = std::move(modes)}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
                    std::span<NodeScore> scores) override {
@@ -32,8 +33,8 @@ MigPreference least_loss(const MigLattice& lattice, const MigValue& value) {
   return {lattice, [&](int, std::uint16_t before, std::uint16_t after) { return values[before] - values[after]; }};
 }
 
-Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value) {
-  return std::unique_ptr<PlacementPolicy>(std::make_unique<MigLoss>(std::move(value)));
+Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value, std::shared_ptr<const ModeRules> modes) {
+  return std::unique_ptr<PlacementPolicy>(std::make_unique<MigLoss>(std::move(value), std::move(modes)));
 }
 
 }  // namespace gpusched

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "gpusched/policy/policies.hpp"
 
@@ -10,8 +11,8 @@ namespace gpusched {
 namespace {
 
 // A function, not a static table: the rows live in other files, and their order of initialisation is not ours.
-const std::array<PolicyInfo, 14>& table() {
-  static const std::array<PolicyInfo, 14> rows = {random_policy,
+const std::array<PolicyInfo, 21>& table() {
+  static const std::array<PolicyInfo, 21> rows = {random_policy,
                                                   first_fit_policy,
                                                   round_robin_policy,
                                                   best_fit_policy,
@@ -24,7 +25,14 @@ const std::array<PolicyInfo, 14>& table() {
                                                   mcc_policy,
                                                   buddy_policy,
                                                   placeable_policy,
-                                                  placeable_online_policy};
+                                                  placeable_online_policy,
+                                                  auto_policy,
+                                                  all_whole_policy,
+                                                  mig_static_policy,
+                                                  mig_dynamic_policy,
+                                                  time_slice_policy,
+                                                  mps_policy,
+                                                  pools_policy};
   return rows;
 }
 
@@ -38,6 +46,21 @@ Error unknown_parameter(const PolicyInfo& policy, std::string_view name) {
           .file = {},
           .line = 0,
           .remedy = known.empty() ? "It takes none" : "It takes " + known};
+}
+
+/// False for a value outside "LEAST..MOST"; true where `values` is no such range.
+bool in_range(std::string_view values, const std::string& text) {
+  const std::size_t dots = values.find("..");
+  if (dots == std::string_view::npos) {
+    return true;
+  }
+  const auto number = [](std::string_view digits, double& value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  double least = 0, most = 0, value = 0;
+  return number(values.substr(0, dots), least) && number(values.substr(dots + 2), most) && number(text, value) &&
+         value >= least && value <= most;
 }
 
 }  // namespace
@@ -100,11 +123,19 @@ Result<std::unique_ptr<PlacementPolicy>> make_policy(const PolicyChoice& choice,
     if (known == info.parameters.end()) {
       return unknown_parameter(info, name);
     }
-    // Values that are a closed list are checked here, once for all policies.
+    // Values that are a closed list or a range are checked here, once for all policies.
     const std::string allowed = "|" + std::string(known->values) + "|";
     if (known->values.find('|') != std::string_view::npos && allowed.find("|" + value + "|") == std::string::npos) {
       return Error{.code = ErrorCode::invalid_argument,
                    .message = "policy '" + choice.name + "': " + name + "='" + value + "' is not one of " +
+                              std::string(known->values),
+                   .file = {},
+                   .line = 0,
+                   .remedy = {}};
+    }
+    if (!in_range(known->values, value)) {
+      return Error{.code = ErrorCode::invalid_argument,
+                   .message = "policy '" + choice.name + "': " + name + "='" + value + "' is not a number in " +
                               std::string(known->values),
                    .file = {},
                    .line = 0,

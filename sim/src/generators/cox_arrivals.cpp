@@ -20,6 +20,19 @@ std::int64_t draw_geometric(Philox& stream, double mean) {
   return 1 + static_cast<std::int64_t>(stream.next_exponential() / -std::log1p(-1 / mean));
 }
 
+/// The jobs of one event, the first of them at `time_s`.
+void add_batch(const CoxProfile& profile, double time_s, std::int64_t jobs, Philox& events,
+               std::vector<double>& times_s) {
+  times_s.push_back(time_s);
+  for (std::int64_t i = 1; i < jobs; ++i) {
+    if (profile.batch_window_s > 0) {
+      times_s.push_back(time_s + profile.batch_window_s * events.next_unit());
+    } else {
+      times_s.push_back(times_s.back() + profile.batch_spread_s * events.next_exponential());
+    }
+  }
+}
+
 }  // namespace
 
 double CoxProfile::factor_at(double time_s) const {
@@ -68,12 +81,8 @@ std::vector<double> draw_cox_arrivals(const CoxProfile& profile, double span_s, 
     double offset_s = 0;
     while (until_next < rate * (step_s - offset_s)) {
       offset_s += until_next / rate;
-      double time_s = begin_s + offset_s;
       const bool batch = events.next_unit() < profile.batch_probability;
-      for (std::int64_t left = batch ? draw_geometric(events, profile.batch_mean) : 1; left > 0; --left) {
-        times_s.push_back(time_s);
-        time_s += profile.batch_spread_s * (left > 1 ? events.next_exponential() : 0);
-      }
+      add_batch(profile, begin_s + offset_s, batch ? draw_geometric(events, profile.batch_mean) : 1, events, times_s);
       until_next = events.next_exponential();
     }
     until_next -= rate * (step_s - offset_s);

@@ -57,10 +57,12 @@ Result<GeneratorValues> complete(const TraceGenerator& generator, const std::map
 }  // namespace
 
 std::span<const TraceGenerator> trace_generators() {
-  static const std::array<TraceGenerator, 4> rows = {
+  static const std::array<TraceGenerator, 5> rows = {
       {{"mig-mix", "steady Poisson demand for MIG instances of six shapes", mig_mix_parameters(), generate_mig_mix},
        {"mixed-day", "a shared cluster: services, bursts, dev sessions, training, gangs, MIG, failures",
         mixed_day_parameters(), generate_mixed_day},
+       {"mode-mix", "jobs with profiles and intents, for choosing between whole GPU, MIG, time slicing and MPS",
+        mode_mix_parameters(), generate_mode_mix},
        {"openb-like", "pods with the statistics of Alibaba's openb trace", openb_like_parameters(),
         generate_openb_like},
        {"tiny", "20 jobs on 3 nodes, to be checked by hand", tiny_parameters(), generate_tiny}}};

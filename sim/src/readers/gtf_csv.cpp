@@ -4,7 +4,6 @@
 #include "gpusched/sim/readers/gtf.hpp"
 
 #include "readers/gtf_tables.hpp"
-#include "readers/job_collector.hpp"
 #include "readers/utf8.hpp"
 
 namespace gpusched::sim {
@@ -112,7 +111,5 @@ Status read_gtf_csv(std::string_view text, const std::string& file, ReadOutcome&
   }
   return read_rows(csv, *table);
 }
-
-void finish_gtf(ReadOutcome& outcome) { sort_by_time(outcome.trace); }
 
 }  // namespace gpusched::sim

@@ -2,11 +2,15 @@
 #include <map>
 #include <memory>
 
+#include <nlohmann/json.hpp>
+
+#include "gpusched/io/job_profile_json.hpp"
 #include "gpusched/sim/readers/gtf.hpp"
 
 #include "readers/gtf_rows.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/json_line.hpp"
+#include "readers/profile_collector.hpp"
 
 namespace gpusched::sim {
 
@@ -65,7 +69,8 @@ class JsonlReader {
         outcome_(outcome),
         nodes_(make_node_table(outcome, file)),
         jobs_(make_job_table(outcome, file)),
-        events_(make_event_table(outcome, file)) {}
+        events_(make_event_table(outcome, file)),
+        profiles_(outcome) {}
 
   Status read(std::string_view text) {
     while (!text.empty()) {
@@ -114,6 +119,9 @@ class JsonlReader {
     if (type == "event") {
       return events_.add_line(parsed_, file_, number_);
     }
+    if (type == "profile") {
+      return read_profile();
+    }
     drop(type);
     return {};
   }
@@ -139,10 +147,32 @@ class JsonlReader {
     return versioned ? Status() : error(ErrorCode::invalid_argument, "the header lacks the version: \"gtf\":1");
   }
 
+  Status read_profile() {
+    std::string_view profile;
+    for (const JsonLine::Entry& entry : parsed_.entries()) {
+      const bool is_profile = entry.key == JsonLine::document_key;
+      if ((!is_profile && entry.key != "type") || (is_profile && !profile.empty())) {
+        return error(ErrorCode::invalid_argument, "key '" + entry.key + "' beside a profile");
+      }
+      profile = is_profile ? std::string_view(entry.value) : profile;
+    }
+    if (profile.empty()) {
+      return error(ErrorCode::invalid_argument, "no profile: write {\"type\":\"profile\",\"profile\":{...}}");
+    }
+    // A file of one profile: what profiles.json allows and refuses holds for a line too.
+    const std::string document = "{\"version\":1,\"profiles\":[" + std::string(profile) + "]}";
+    if (Status status = profiles_.add(document, file_); !status.ok()) {
+      Error at_line = status.error();
+      at_line.line = number_;
+      return at_line;
+    }
+    return {};
+  }
+
   void drop(std::string_view type) {
     ReadReport& report = outcome_.report;
     std::string reason = type.empty() ? "type_missing" : "unknown_type";
-    std::string message = "type is '" + std::string(type.substr(0, 60)) + "', not node, job or event";
+    std::string message = "type is '" + std::string(type.substr(0, 60)) + "', not node, job, profile or event";
     for (const UnreadTable& table : unread_tables()) {
       if (table.row_type == type) {
         reason = std::string(table.name) + "_not_read";
@@ -158,6 +188,7 @@ class JsonlReader {
   const std::string& file_;
   ReadOutcome& outcome_;
   DiscoveredTable nodes_, jobs_, events_;
+  ProfileCollector profiles_;
   JsonLine parsed_;
   int number_ = 0;
   bool header_seen_ = false;
@@ -186,6 +217,16 @@ void append_rows(const TextTable& table, std::string& out) {
   }
 }
 
+void append_profiles(const std::vector<JobProfile>& profiles, std::string& out) {
+  if (profiles.empty()) {
+    return;
+  }
+  const auto file = nlohmann::ordered_json::parse(write_job_profiles(profiles));
+  for (const auto& profile : file.at("profiles")) {
+    out += "{\"type\":\"profile\",\"" + std::string(JsonLine::document_key) + "\":" + profile.dump() + "}\n";
+  }
+}
+
 }  // namespace
 
 Status read_gtf_jsonl(std::string_view text, const std::string& file, ReadOutcome& outcome) {
@@ -202,6 +243,7 @@ std::string write_gtf_jsonl(const Trace& trace) {
   }
   text += "}\n";
   append_rows(node_rows(trace), text);
+  append_profiles(trace.profiles, text);
   append_rows(job_rows(trace), text);
   append_rows(event_rows(trace), text);
   return text;

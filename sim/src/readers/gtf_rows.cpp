@@ -53,6 +53,8 @@ Texts texts_of(const JobSpec& spec) {
   put(texts, "mig_profile", request.mig_profile);
   put(texts, "max_slowdown", request.max_slowdown > 0 ? format_decimal(request.max_slowdown) : "");
   put(texts, "job_profile", request.job_profile);
+  put(texts, "true_profile", spec.true_profile);
+  put(texts, "trust_domain", request.trust_domain);
   put(texts, "node_labels", format_map(request.node_labels));
   put(texts, "gpu_models", format_set(request.gpu_models));
   put_unless(texts, "replicas", spec.replicas, 1);

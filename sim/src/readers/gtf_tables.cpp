@@ -45,6 +45,8 @@ constexpr std::array job_table = {
     TableColumn{.name = "mig_profile"},
     TableColumn{.name = "max_slowdown", .numeric = true},
     TableColumn{.name = "job_profile"},
+    TableColumn{.name = "true_profile"},
+    TableColumn{.name = "trust_domain"},
     TableColumn{.name = "node_labels"},
     TableColumn{.name = "gpu_models"},
     TableColumn{.name = "replicas", .numeric = true},

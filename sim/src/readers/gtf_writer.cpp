@@ -2,6 +2,7 @@
 #include <array>
 #include <map>
 
+#include "gpusched/io/job_profile_json.hpp"
 #include "gpusched/sim/readers/csv.hpp"
 #include "gpusched/sim/readers/gtf.hpp"
 
@@ -59,7 +60,8 @@ std::string write_table(const TextTable& table, const Trace& trace) {
 GtfCsvText write_gtf_csv(const Trace& trace) {
   return {.nodes = write_table(node_rows(trace), trace),
           .jobs = write_table(job_rows(trace), trace),
-          .events = write_table(event_rows(trace), trace)};
+          .events = write_table(event_rows(trace), trace),
+          .profiles = trace.profiles.empty() ? std::string() : write_job_profiles(trace.profiles)};
 }
 
 }  // namespace gpusched::sim

@@ -22,7 +22,7 @@ bool equal_extra(const ExtraValues& stored, std::span<const std::string_view> va
 
 std::uint64_t hash_value(const JobSpec& spec) {
   std::uint64_t hash = gpusched::hash_value(spec.request);
-  for (const std::string* text : {&spec.kind, &spec.tenant, &spec.user, &spec.queue, &spec.qos}) {
+  for (const std::string* text : {&spec.kind, &spec.true_profile, &spec.tenant, &spec.user, &spec.queue, &spec.qos}) {
     hash = mix_bits(hash ^ hash_text(*text));
   }
   const auto counts = static_cast<std::uint64_t>(spec.replicas) << 32 | static_cast<std::uint32_t>(spec.gang_min);

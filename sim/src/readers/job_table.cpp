@@ -15,8 +15,8 @@ namespace {
 /// Indices into job_columns() of the columns that are interpreted.
 struct JobColumnIndex {
   std::size_t id, kind, job_class, submit_s, duration_s, num_gpu, gpu_milli, gpu_memory_mib, mode, mig_profile,
-      max_slowdown, job_profile, node_labels, gpu_models, replicas, gang_id, gang_min, cpu_milli, memory_mib, priority,
-      preemptible, qos, tenant, user, queue, max_wait_s, isolation;
+      max_slowdown, job_profile, true_profile, trust_domain, node_labels, gpu_models, replicas, gang_id, gang_min,
+      cpu_milli, memory_mib, priority, preemptible, qos, tenant, user, queue, max_wait_s, isolation;
 };
 
 std::size_t index_of(std::string_view name) {
@@ -39,6 +39,8 @@ const JobColumnIndex& at() {
       .mig_profile = index_of("mig_profile"),
       .max_slowdown = index_of("max_slowdown"),
       .job_profile = index_of("job_profile"),
+      .true_profile = index_of("true_profile"),
+      .trust_domain = index_of("trust_domain"),
       .node_labels = index_of("node_labels"),
       .gpu_models = index_of("gpu_models"),
       .replicas = index_of("replicas"),
@@ -146,6 +148,7 @@ class JobTable : public GtfTable {
     spec.user = values_[at().user];
     spec.queue = values_[at().queue];
     spec.qos = values_[at().qos];
+    spec.true_profile = values_[at().true_profile];
     return checker_.integer("replicas", values_[at().replicas], 1, max_replicas, spec.replicas) &&
            parse_gang_min(spec) && parse_amounts(spec.request) && parse_words(spec.request) &&
            parse_constraints(spec.request);
@@ -189,6 +192,7 @@ class JobTable : public GtfTable {
   bool parse_words(GpuRequest& request) {
     request.mig_profile = values_[at().mig_profile];
     request.job_profile = values_[at().job_profile];
+    request.trust_domain = values_[at().trust_domain];
     if (!find_value(mode_names, values_[at().mode], request.mode)) {
       return reject_word("mode", "whole, mig, time_slice or mps");
     }

@@ -6,27 +6,42 @@
 
 namespace gpusched::sim {
 
-/// Called by the parser for each token. The parser keeps its own stack, so depth costs it nothing; we stop at two.
+/// Called by the parser for each token. The parser keeps its own stack, so depth costs it nothing; we stop at two, below
+/// the document at sixteen, because those who read it may not.
 class JsonLineHandler {
  public:
   explicit JsonLineHandler(JsonLine& line) : line_(line) {}
 
-  bool null() { return value(""); }
-  bool boolean(bool flag) { return value(flag ? "1" : "0"); }
-  bool number_integer(std::int64_t number) { return value(std::to_string(number)); }
-  bool number_unsigned(std::uint64_t number) { return value(std::to_string(number)); }
-  bool number_float(double, const std::string& text) { return value(text); }
-  bool string(std::string& text) { return value(std::move(text)); }
+  bool null() { return in_document_ ? document_value("null") : value(""); }
+  bool boolean(bool flag) {
+    return in_document_ ? document_value(flag ? "true" : "false") : value(flag ? "1" : "0");
+  }
+  bool number_integer(std::int64_t number) { return number_text(std::to_string(number)); }
+  bool number_unsigned(std::uint64_t number) { return number_text(std::to_string(number)); }
+  bool number_float(double, const std::string& text) { return number_text(text); }
+  bool string(std::string& text) {
+    if (!in_document_) {
+      return value(std::move(text));
+    }
+    separate();
+    append_json_string(text, document());
+    return true;
+  }
   bool binary(std::vector<std::uint8_t>&) { return fail("binary value"); }
 
   bool start_object(std::size_t) { return open(true); }
-  bool end_object() { return close(); }
+  bool end_object() { return close('}'); }
   bool start_array(std::size_t) { return depth_ == 0 ? fail("an array, not an object") : open(false); }
-  bool end_array() { return close(); }
+  bool end_array() { return close(']'); }
 
   bool key(std::string& name) {
     if (depth_ == 1) {
+      in_document_ = name == JsonLine::document_key;
       line_.entries_.push_back({std::move(name), {}});
+    } else if (in_document_) {
+      separate();
+      append_json_string(name, document());
+      document() += ':';
     } else {
       inner_key_ = std::move(name);
     }
@@ -46,7 +61,30 @@ class JsonLineHandler {
     return false;
   }
 
+  std::string& document() { return line_.entries_.back().value; }
+
+  /// A comma where the document goes on behind a value.
+  void separate() {
+    const std::string& text = document();
+    if (!text.empty() && text.back() != '{' && text.back() != '[' && text.back() != ':') {
+      document() += ',';
+    }
+  }
+
+  bool document_value(std::string_view text) {
+    separate();
+    document() += text;
+    return true;
+  }
+
+  bool number_text(std::string text) { return in_document_ ? document_value(text) : value(std::move(text)); }
+
   bool open(bool object) {
+    if (in_document_) {
+      separate();
+      document() += object ? '{' : '[';
+      return ++depth_ <= max_document_depth || fail("'" + line_.entries_.back().key + "' is nested too deep");
+    }
     if (++depth_ > 2) {
       return fail("'" + line_.entries_.back().key + "' is nested too deep");
     }
@@ -56,8 +94,11 @@ class JsonLineHandler {
     return true;
   }
 
-  bool close() {
+  bool close(char bracket) {
     --depth_;
+    if (in_document_ && depth_ >= 1) {
+      document() += bracket;
+    }
     return true;
   }
 
@@ -78,9 +119,12 @@ class JsonLineHandler {
     return true;
   }
 
+  static constexpr int max_document_depth = 16;
+
   JsonLine& line_;
   int depth_ = 0;
   bool inner_is_object_ = false;
+  bool in_document_ = false;  // below the value of document_key
   std::string inner_key_;
 };
 

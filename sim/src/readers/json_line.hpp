@@ -7,9 +7,12 @@
 namespace gpusched::sim {
 
 /// One JSON object without nesting, as texts: numbers as they are written (never through a double), booleans as 0 and
-/// 1, null as nothing. An object of scalars becomes `k=v|k=v`, an array of scalars `a|b`: GTF's maps and sets.
+/// 1, null as nothing. An object of scalars becomes `k=v|k=v`, an array of scalars `a|b`: GTF's maps and sets. Only the
+/// value of `document_key` may be nested deeper: it is kept as JSON, repeated keys included.
 class JsonLine {
  public:
+  static constexpr std::string_view document_key = "profile";
+
   struct Entry {
     std::string key;
     std::string value;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <initializer_list>
 
 #include "gpusched/sim/readers/gtf.hpp"
 #include "gpusched/sim/readers/kubectl.hpp"
@@ -39,9 +40,10 @@ Status read_into(const std::string& path, TextReader reader, ReadOutcome& outcom
   return reader(text.value(), path == "-" ? "(standard input)" : path, outcome);
 }
 
-/// `NAME.csv` or `NAME.csv.gz` in a directory; empty when there is neither.
-std::string table_file(const std::string& directory, std::string_view table) {
-  for (const std::string_view suffix : {".csv", ".csv.gz", ".jsonl"}) {
+/// `NAME.csv` and the like in a directory; empty when there is none.
+std::string table_file(const std::string& directory, std::string_view table,
+                       std::initializer_list<std::string_view> suffixes = {".csv", ".csv.gz", ".jsonl"}) {
+  for (const std::string_view suffix : suffixes) {
     const fs::path path = fs::path(directory) / (std::string(table) + std::string(suffix));
     std::error_code ignored;
     if (fs::exists(path, ignored)) {
@@ -84,6 +86,11 @@ Result<ReadOutcome> read_gtf_directory(const std::string& path) {
       continue;
     }
     if (Status status = read_into(file, read_gtf_csv, outcome); !status.ok()) {
+      return status.error();
+    }
+  }
+  if (const std::string file = table_file(path, "profiles", {".json", ".json.gz"}); !file.empty()) {
+    if (Status status = read_into(file, read_gtf_profiles, outcome); !status.ok()) {
       return status.error();
     }
   }
@@ -161,8 +168,10 @@ Status write_gtf(const Trace& trace, const std::string& path) {
                  .remedy = ""};
   }
   const GtfCsvText text = write_gtf_csv(trace);
-  const std::array<std::pair<std::string_view, const std::string*>, 3> tables = {
-      {{"nodes.csv", &text.nodes}, {"jobs.csv", &text.jobs}, {"events.csv", &text.events}}};
+  const std::array<std::pair<std::string_view, const std::string*>, 4> tables = {{{"nodes.csv", &text.nodes},
+                                                                                  {"jobs.csv", &text.jobs},
+                                                                                  {"events.csv", &text.events},
+                                                                                  {"profiles.json", &text.profiles}}};
   for (const auto& [name, content] : tables) {
     const fs::path file = fs::path(path) / std::string(name);
     // A table of an earlier trace would mix with this one.
@@ -252,7 +261,7 @@ constexpr std::array formats = {
                 .write = nullptr},
     TraceFormat{.name = "gtf",
                 .description = "GPU trace format 1 as CSV",
-                .path_meaning = "a directory with nodes.csv, jobs.csv, events.csv, or one of these files",
+                .path_meaning = "a directory with nodes.csv, jobs.csv, events.csv, profiles.json, or one of the tables",
                 .recognises = recognises_gtf,
                 .read = read_gtf,
                 .write = write_gtf},
@@ -351,6 +360,7 @@ Result<ReadOutcome> read_nodes(std::string_view spec) {
   }
   trace.jobs.clear();
   trace.specs.clear();
+  trace.profiles.clear();
   trace.gangs.clear();
   trace.job_extra.clear();
   trace.job_extra_columns.clear();

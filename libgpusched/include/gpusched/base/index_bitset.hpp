@@ -70,6 +70,26 @@ class IndexBitset {
     return none;
   }
 
+  bool contains(std::uint32_t i) const { return (levels_[0][i >> 6] >> (i & 63) & 1U) != 0; }
+
+  /// The largest member < i, or none. Contract: i <= capacity.
+  std::uint32_t previous(std::uint32_t i) const {
+    for (std::size_t level = 0; level < levels_.size() && count_ > 0; ++level) {
+      const std::uint32_t word = i >> 6;
+      const std::uint64_t below = (std::uint64_t{1} << (i & 63)) - 1;
+      const std::uint64_t rest = word < levels_[level].size() ? levels_[level][word] & below : 0;
+      if (rest != 0) {
+        std::uint32_t found = (word << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(rest));
+        while (level-- > 0) {
+          found = (found << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(levels_[level][found]));
+        }
+        return found;
+      }
+      i = word;
+    }
+    return none;
+  }
+
  private:
   std::uint32_t descend(std::size_t level, std::uint32_t word) const {
     for (;; --level) {

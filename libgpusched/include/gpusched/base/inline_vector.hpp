@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,18 @@ class InlineVector {
       heap_.push_back(value);
     }
     ++size_;
+  }
+  /// Contract: not empty.
+  void pop_back() {
+    if (size_ <= N) {
+      --size_;
+      return;
+    }
+    heap_.pop_back();
+    if (--size_ == N) {
+      std::copy(heap_.begin(), heap_.end(), inline_.begin());
+      heap_.clear();
+    }
   }
   void clear() {
     size_ = 0;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ namespace gpusched {
 struct alignas(64) Node {
   std::uint32_t order = 0;      ///< place in the order that breaks ties, 0..
   std::uint32_t first_gpu = 0;  ///< ordinal of its first GPU, counted in that order
+  std::uint32_t gpu_base = 0;   ///< number of its first GPU, counted in order of appearance; never changes
   NodeHealth health = NodeHealth::ready;
   bool removed = false;
   bool takes_mig = false;  ///< its GPUs can be cut: known placements, and the node's sharing allows it
@@ -29,6 +31,12 @@ struct alignas(64) Node {
   NodeState state;
   std::vector<PodId> pods;  ///< that hold resources here
   NodeSpec spec;
+};
+
+/// One GPU of the cluster.
+struct GpuRef {
+  NodeId node;
+  std::uint16_t gpu = 0;
 };
 
 /// What we believe about the world: the only mutable thing of the core, and apply() its only writer.
@@ -73,6 +81,18 @@ class ClusterState {
   std::int64_t last_placed_node_order() const;
   std::int64_t last_placed_gpu() const;
 
+  /// The profile of that name as last loaded, or nullptr.
+  const JobProfile* profile(std::string_view name) const;
+  /// Changes whenever a profile is loaded.
+  std::uint64_t profiles_version() const { return profiles_version_; }
+  /// The tenants of a device that a choice of mode opened, by request class; their order means nothing.
+  std::span<const RequestClassId> tenants(NodeId node, std::uint16_t gpu) const;
+
+  /// From now on changes of single GPUs are noted, for take_changed_gpus().
+  void follow_gpus() { follows_gpus_ = true; }
+  /// GPUs whose state changed since the last call; some may be named twice.
+  std::vector<GpuRef> take_changed_gpus();
+
   /// Pods that hold resources, by priority, ascending; priorities without any are absent.
   std::span<const std::pair<std::int32_t, std::int64_t>> held_by_priority() const { return held_by_priority_; }
 
@@ -97,12 +117,17 @@ class ClusterState {
   Status on(TimeNs now, const PodStarted& event);
   Status on(TimeNs now, const PodFinished& event);
   Status on(TimeNs now, const PodEvicted& event);
+  Status on(TimeNs now, const ProfileLoaded& event);
+  Status on(TimeNs now, const GpuHeld& event);
+  Status on(TimeNs now, const GpuReleased& event);
   Status on(TimeNs now, const Tick& event);
 
   void take(PodId pod, const Candidate& placement);
   void give_back(PodId pod);
-  void shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction);
+  void shift(Node& node, RequestClassId request, const Candidate& placement, int direction);
   void count_mig(const Node& node, int direction);
+  Status hold(NodeId id, std::uint16_t gpu, bool held);
+  void move_tenant(const Node& node, const GpuAssignment& part, RequestClassId request, int direction);
   void count_priority(std::int32_t priority, int direction);
   void mark_changed(NodeId id);
   void reorder();
@@ -123,6 +148,12 @@ class ClusterState {
   std::uint64_t topology_version_ = 0;
   std::vector<NodeId> changed_;
   std::vector<char> is_changed_;
+  std::map<std::string, JobProfile, std::less<>> profiles_;
+  std::uint64_t profiles_version_ = 0;
+  std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
+  std::uint32_t gpus_added_ = 0;
+  bool follows_gpus_ = false;
+  std::vector<GpuRef> changed_gpus_;
   NodeId last_node_, last_gpu_node_;
   std::uint16_t last_device_ = 0;
   std::vector<std::pair<std::int32_t, std::int64_t>> held_by_priority_;

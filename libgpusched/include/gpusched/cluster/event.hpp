@@ -7,6 +7,7 @@
 #include "gpusched/base/units.hpp"
 #include "gpusched/cluster/allocation.hpp"
 #include "gpusched/cluster/node_spec.hpp"
+#include "gpusched/model/job_profile.hpp"
 
 namespace gpusched {
 
@@ -54,6 +55,19 @@ struct PodEvicted {
   PodId pod;
   std::uint64_t version = 0;
 };
+/// A job was measured, or measured anew: the profile of that name from now on.
+struct ProfileLoaded {
+  JobProfile profile;
+};
+/// The GPU takes no newcomer until it is released: it is kept for somebody who needs it empty, or is being reshaped.
+struct GpuHeld {
+  NodeId node;
+  std::uint16_t gpu = 0;
+};
+struct GpuReleased {
+  NodeId node;
+  std::uint16_t gpu = 0;
+};
 /// Time passes.
 struct Tick {};
 
@@ -61,7 +75,7 @@ struct Tick {};
 struct Event {
   TimeNs time_ns = 0;
   std::variant<NodeAdded, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased, PodBound, PodStarted,
-               PodFinished, PodEvicted, Tick>
+               PodFinished, PodEvicted, ProfileLoaded, GpuHeld, GpuReleased, Tick>
       what;
 };
 

@@ -19,14 +19,17 @@ struct GpuState {
   std::uint8_t mig_labels = 0;       ///< MigLabel bits of the instances placed
   PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a device that a choice of mode opened for sharing
   std::uint16_t tenants = 0;         ///< shares placed; counted where the node limits them or a choice of mode made them
+  bool held = false;                 ///< kept free for somebody: takes no newcomer
   std::int32_t free_memory_mib = 0;  ///< of the MIG-off device; -1 = unknown
 
   friend bool operator==(const GpuState&, const GpuState&) = default;
 
   bool idle() const { return free_milli == milli_per_unit && mig_occupancy == 0; }
-  /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU or a choice of mode opened it.
+  /// Whether MIG instances can be created on it.
+  bool takes_instances() const { return free_milli == milli_per_unit && !held; }
+  /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU, a choice of mode opened it, or it is held.
   std::int32_t shareable_milli() const {
-    return mig_occupancy == 0 && sharing == PartitionSharing::exclusive ? free_milli : 0;
+    return mig_occupancy == 0 && sharing == PartitionSharing::exclusive && !held ? free_milli : 0;
   }
 };
 

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "gpusched/base/ids.hpp"
 #include "gpusched/cluster/allocation.hpp"
 #include "gpusched/filter/reject_reason.hpp"
+#include "gpusched/policy/mode_rules.hpp"
 
 namespace gpusched {
 
@@ -17,11 +19,22 @@ struct RunnerUp {
   std::int64_t cost = 0;  ///< on the policy's scale, as Bind::cost
 };
 
+/// How a job that stated intent gets its GPU, and what else it could have had.
+struct ModeVerdict {
+  ModeKind mode = ModeKind::whole;
+  std::int64_t slowdown_milli = 1000;  ///< predicted, of the job itself against alone on a whole GPU
+  TimeNs setup_ns = 0;                 ///< until the partition can be used
+  std::optional<ModeKind> runner_up;   ///< the mode that came second; its node and cost: Bind::runner_up
+
+  friend bool operator==(const ModeVerdict&, const ModeVerdict&) = default;
+};
+
 /// Place the pod now.
 struct Bind {
   Candidate candidate;
   std::int64_t cost = 0;  ///< on the policy's scale; smaller is better
   RunnerUp runner_up;
+  std::optional<ModeVerdict> mode;  ///< of a job that stated intent, under a policy that chooses modes
 };
 
 /// Evict the victims, then place the pod.

@@ -39,6 +39,9 @@ class Engine {
 
   /// The best decision for one request. `scope` limits it to the nodes the caller offers; nullopt = all.
   Decision decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope = std::nullopt);
+  /// True: decide() would refuse this request as it did when it was last asked, because no GPU that changed since takes
+  /// it. False says nothing. Only for jobs that state intent under a policy that chooses modes; cheap.
+  bool still_refused(RequestClassId request);
   /// All or nothing for pods that are submitted and pending: every decision is a Bind, or there is one, which says why
   /// the first pod that found no place has none. Commit them in this order.
   std::vector<Decision> decide_gang(std::span<const PodId> pods, TimeNs now);
@@ -55,6 +58,9 @@ class Engine {
   Decision decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+  Decision decide_mode(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+  Decision refuse_mode(RequestClassId request, const RejectCounts& reasons) const;
+  bool chooses_mode(RequestClassId request) const;
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
   RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;

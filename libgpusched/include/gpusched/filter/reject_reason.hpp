@@ -23,10 +23,12 @@ enum class RejectReason : std::uint8_t {
   insufficient_mig_slices,  ///< too few free slices on every GPU
   mig_fragmented,           ///< free slices enough, but no legal placement
   mig_label_taken,          ///< the capped label (+me, +gfx) is in use on every GPU that has room
+  trust_domain_mismatch,    ///< the MPS server there belongs to another trust domain
+  slowdown_exceeded,        ///< somebody would be slowed down more than it tolerates
   out_of_scope,             ///< the caller did not offer the node
 };
 
-inline constexpr std::size_t reject_reason_count = 16;
+inline constexpr std::size_t reject_reason_count = 18;
 
 /// Constant name, as in logs and metrics ("insufficient_cpu").
 const char* to_string(RejectReason reason);

@@ -15,6 +15,8 @@ using MigValue = std::function<std::int64_t(const MigLattice&, std::uint16_t occ
 MigPreference least_loss(const MigLattice& lattice, const MigValue& value);
 
 /// A policy that places MIG instances by least loss and everything else by best fit.
-Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value);
+/// `modes`: how it serves jobs that state intent; nullptr: a whole GPU each.
+Result<std::unique_ptr<PlacementPolicy>> make_mig_loss_policy(MigValue value,
+                                                              std::shared_ptr<const ModeRules> modes = nullptr);
 
 }  // namespace gpusched

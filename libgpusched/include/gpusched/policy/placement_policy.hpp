@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "gpusched/cluster/cluster_state.hpp"
 #include "gpusched/cluster/node_index.hpp"
 #include "gpusched/model/mig_lattice.hpp"
+#include "gpusched/policy/mode_rules.hpp"
 #include "gpusched/score/demand_mix.hpp"
 
 namespace gpusched {
@@ -73,6 +75,7 @@ struct PolicyTraits {
   bool refines = false;           ///< score_nodes() gives lower bounds, refine() the costs
   bool follows_arrivals = false;  ///< wants on_arrival()
   MigRule mig_rule{};             ///< empty: best_fit_mig
+  std::shared_ptr<const ModeRules> modes{};  ///< how jobs that state intent are served; empty: a whole GPU each
 };
 
 /// How to choose. What it answers depends on its parameters, the arguments and the arrivals it was told of: memos of

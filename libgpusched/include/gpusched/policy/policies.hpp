@@ -19,5 +19,12 @@ extern const PolicyInfo mcc_policy;
 extern const PolicyInfo buddy_policy;
 extern const PolicyInfo placeable_policy;
 extern const PolicyInfo placeable_online_policy;
+extern const PolicyInfo auto_policy;
+extern const PolicyInfo all_whole_policy;
+extern const PolicyInfo mig_static_policy;
+extern const PolicyInfo mig_dynamic_policy;
+extern const PolicyInfo time_slice_policy;
+extern const PolicyInfo mps_policy;
+extern const PolicyInfo pools_policy;
 
 }  // namespace gpusched

@@ -96,11 +96,12 @@ struct Trace {
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
-/// What a reader did: `read == kept + sum of dropped`. Nothing is lost silently.
+/// What a reader did with rows, profiles among them: `read == kept + sum of dropped`. Nothing is lost silently.
 struct ReadReport {
   std::int64_t read = 0;
   std::int64_t kept = 0;
-  std::map<std::string, std::int64_t> dropped;  ///< by reason
+  std::map<std::string, std::int64_t> dropped;   ///< by reason
+  std::map<std::string, std::int64_t> doubtful;  ///< kept, but probably not as meant; by reason
   std::vector<std::string> examples;            ///< the first few, "FILE:LINE: MESSAGE"
 };
 

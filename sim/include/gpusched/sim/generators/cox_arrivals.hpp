@@ -16,7 +16,8 @@ struct CoxProfile {
   double relaxation_h = 1;             ///< time constant of X
   double batch_probability = 0;        ///< that an event is a batch, not one job
   double batch_mean = 1;               ///< jobs of a batch, geometric from 1
-  double batch_spread_s = 1;           ///< mean gap between the jobs of a batch
+  double batch_spread_s = 1;           ///< mean gap between the jobs of a batch, exponential
+  double batch_window_s = 0;           ///< > 0, instead of gaps: all jobs of a batch fall within it, uniformly
 
   double jobs_per_event() const { return 1 + batch_probability * (batch_mean - 1); }
   /// by_hour x by_weekday at a time.

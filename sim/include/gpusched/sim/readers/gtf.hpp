@@ -13,15 +13,20 @@ namespace gpusched::sim {
 /// Read nodes before events, whose targets are checked against them. Times are not sorted yet: see finish_gtf().
 Status read_gtf_csv(std::string_view text, const std::string& file, ReadOutcome& outcome);
 
-/// Adds GTF version 1 as JSON lines: a header object, then one object per row with its table in `type`.
+/// Adds GTF version 1 as JSON lines: a header object, then one object per row or profile with its table in `type`.
 Status read_gtf_jsonl(std::string_view text, const std::string& file, ReadOutcome& outcome);
 
-/// Brings jobs and events into order of time, once everything is read.
+/// Adds the job profiles of a trace: a file of job profiles (docs/formats/job-profile.md). The first problem is an
+/// error, as is a name that `outcome` has already.
+Status read_gtf_profiles(std::string_view text, const std::string& file, ReadOutcome& outcome);
+
+/// Once everything is read: brings jobs and events into order of time, and counts jobs that name a profile which the
+/// trace does not have as doubtful under `job_profile_unknown` or `true_profile_unknown`.
 void finish_gtf(ReadOutcome& outcome);
 
-/// The three tables as CSV texts; empty for a table without rows.
+/// The three tables as CSV texts and the profiles as JSON; empty for a table without rows.
 struct GtfCsvText {
-  std::string nodes, jobs, events;
+  std::string nodes, jobs, events, profiles;
 };
 GtfCsvText write_gtf_csv(const Trace& trace);
 

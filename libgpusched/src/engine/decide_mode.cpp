@@ -1,0 +1,89 @@
+#include <cmath>
+
+#include "engine/caches.hpp"
+
+namespace gpusched {
+
+bool Engine::chooses_mode(RequestClassId request) const {
+  return caches_->modes && states_intent(state_.request(request));
+}
+
+Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  ModeChoice& modes = *caches_->modes;
+  modes.search.sync(state_);
+  std::vector<char> in_scope;
+  if (scope) {
+    in_scope.assign(state_.nodes().size(), 0);
+    for (const NodeId id : *scope) {
+      in_scope[id.value] = 1;
+    }
+  }
+  ModeSearch& search = modes.search;
+  search.start(state_, request, scope ? &in_scope : nullptr);
+  const ModeCandidate* best = nullptr;
+  const ModeCandidate* second = nullptr;
+  for (const ModeCandidate& candidate : search.best_by_mode()) {
+    if (!candidate.found()) {
+      continue;
+    }
+    if (best == nullptr || candidate.cost < best->cost) {
+      second = best;
+      best = &candidate;
+    } else if (second == nullptr || candidate.cost < second->cost) {
+      second = &candidate;
+    }
+  }
+  if (best == nullptr) {
+    if (!scope) {
+      if (request.value >= modes.refusals.size()) {
+        modes.refusals.resize(request.value + std::size_t{1});
+      }
+      modes.refusals[request.value] = {search.index().generation(), search.index().change_log().size()};
+    }
+    return refuse_mode(request, search.reasons());
+  }
+  Bind bind;
+  bind.candidate = search.placement(*best);
+  bind.cost = best->cost;
+  bind.mode = ModeVerdict{.mode = best->mode,
+                          .slowdown_milli = std::llround(best->slowdown * 1000.0),
+                          .setup_ns = std::llround(best->setup_s * static_cast<double>(ns_per_s)),
+                          .runner_up = {}};
+  if (second != nullptr) {
+    bind.runner_up = {.node = state_.gpu_at(second->ordinal).first, .cost = second->cost};
+    bind.mode->runner_up = second->mode;
+  }
+  return bind;
+}
+
+Decision Engine::refuse_mode(RequestClassId request, const RejectCounts& reasons) const {
+  for (const Node& node : state_.nodes()) {
+    const RejectReason fixed = caches_->filter.static_reason(state_, request, node.state.shape);
+    if (!node.removed && (fixed == RejectReason::none || fixed == RejectReason::sharing_mismatch)) {
+      return Wait{reasons};
+    }
+  }
+  return Infeasible{reasons};
+}
+
+bool Engine::still_refused(RequestClassId request) {
+  if (!chooses_mode(request) || request.value >= caches_->modes->refusals.size()) {
+    return false;
+  }
+  ModeSearch& search = caches_->modes->search;
+  search.sync(state_);
+  ModeChoice::Refusal& refusal = caches_->modes->refusals[request.value];
+  if (refusal.generation != search.index().generation()) {
+    return false;
+  }
+  search.start(state_, request, nullptr);
+  const std::vector<std::uint32_t>& log = search.index().change_log();
+  for (; refusal.log_position < log.size(); ++refusal.log_position) {
+    if (search.admits(log[refusal.log_position])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace gpusched

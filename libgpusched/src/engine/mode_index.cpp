@@ -1,0 +1,167 @@
+#include "engine/mode_index.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/score/mig_scores.hpp"
+
+namespace gpusched {
+
+void ModeIndex::sync(ClusterState& state, ModeDemands& demands) {
+  state.gpu_index();  // brings the ordinals up to date
+  const bool reprofiled = profiles_version_ != state.profiles_version();
+  if (topology_version_ != state.topology_version() || reprofiled || log_.size() > max_log) {
+    if (reprofiled) {
+      demands.clear();
+    }
+    rebuild(state, demands);
+    return;
+  }
+  for (const GpuRef gpu : state.take_changed_gpus()) {
+    refresh(state, demands, gpu);
+  }
+}
+
+void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
+  state.follow_gpus();
+  state.take_changed_gpus();
+  topology_version_ = state.topology_version();
+  profiles_version_ = state.profiles_version();
+  ++generation_;
+  log_.clear();
+  std::size_t gpus = 0;
+  models_.clear();
+  for (const NodeId id : state.node_order()) {
+    const Node& node = state.node(id);
+    gpus += node.state.gpus.size();
+    if (!node.state.gpus.empty() && std::find(models_.begin(), models_.end(), node.state.gpus[0].model) == models_.end()) {
+      models_.push_back(node.state.gpus[0].model);
+    }
+  }
+  const auto count = static_cast<std::uint32_t>(gpus);
+  shared_.assign(gpus, {});
+  open_time_slice_.reset(count);
+  open_mps_.reset(count);
+  idle_.assign(gpu_catalog().size(), {});
+  instance_options_.assign(gpu_catalog().size(), {});
+  buckets_seen_.assign(gpu_catalog().size(), {});
+  values_.resize(gpu_catalog().size());
+  for (const std::uint16_t model : models_) {
+    idle_[model].reset(count);
+  }
+  for (const NodeId id : state.node_order()) {
+    for (std::size_t gpu = 0; gpu < state.node(id).state.gpus.size(); ++gpu) {
+      refresh(state, demands, {id, static_cast<std::uint16_t>(gpu)});
+    }
+  }
+}
+
+void ModeIndex::set(IndexBitset& members, std::uint32_t ordinal, bool in) {
+  if (members.contains(ordinal) == in) {
+    return;
+  }
+  if (in) {
+    members.insert(ordinal);
+  } else {
+    members.erase(ordinal);
+  }
+}
+
+void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef ref) {
+  const Node& node = state.node(ref.node);
+  if (node.removed) {
+    return;  // the next topology version leaves it out
+  }
+  const GpuState& gpu = node.state.gpus[ref.gpu];
+  const std::uint32_t ordinal = node.first_gpu + ref.gpu;
+  const bool takes_newcomers = node.state.schedulable && !gpu.held;
+  set(idle_[gpu.model], ordinal, takes_newcomers && gpu.idle());
+  const bool time_slice = gpu.sharing == PartitionSharing::time_slice;
+  const bool mps = gpu.sharing == PartitionSharing::mps;
+  const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
+  set(open_time_slice_, ordinal, takes_newcomers && time_slice && gpu.tenants < cap);
+  set(open_mps_, ordinal, takes_newcomers && mps && gpu.tenants < cap);
+  log_.push_back(ordinal);
+  if (!time_slice && !mps) {
+    return;
+  }
+  Shared& shared = shared_[ordinal];
+  shared = {};
+  shared.memory_mib = static_cast<std::int32_t>(node.spec.gpus[ref.gpu].memory_mib);
+  shared.free_memory_mib = gpu.free_memory_mib;
+  shared.limit = 1e9;
+  for (const RequestClassId tenant : state.tenants(ref.node, ref.gpu)) {
+    const ModeDemand& demand = demands.of(state, tenant);
+    shared.load += mps ? demand.mps_load : demand.time_slice_load;
+    shared.limit = std::min(shared.limit, mps ? demand.mps_limit : demand.time_slice_limit);
+    shared.trust_domain = demand.trust_domain;
+    ++shared.tenants;
+  }
+  shared.headroom = headroom(shared, mps ? ModeKind::mps : ModeKind::time_slice);
+}
+
+double ModeIndex::headroom(const Shared& gpu, ModeKind mode) const {
+  const std::int32_t cap = mode == ModeKind::mps ? rules_.mps_tenants : rules_.time_slice_tenants;
+  double left = 1.0 - static_cast<double>(gpu.tenants) / cap;
+  if (gpu.memory_mib > 0 && rules_.guard != ModeGuard::none) {
+    left = std::min(left, static_cast<double>(gpu.free_memory_mib) / gpu.memory_mib);
+  }
+  if (rules_.guard == ModeGuard::slowdown) {
+    left = std::min(left, gpu.limit > gpu.load ? 1.0 - gpu.load / gpu.limit : 0.0);
+  }
+  return std::max(left, 0.0);
+}
+
+const ModeValue& ModeIndex::value(std::uint16_t model) {
+  if (!values_[model]) {
+    values_[model].emplace(MigLattice::of(GpuModelId{model}), rules_.weights.wholeness, rules_.weights.mig_linear);
+  }
+  return *values_[model];
+}
+
+const std::vector<ModeIndex::InstanceOption>& ModeIndex::instance_options(const GpuIndex& gpus, std::uint16_t model,
+                                                                          int shape) {
+  const MigLattice& lattice = MigLattice::of(GpuModelId{model});
+  const auto at = static_cast<std::size_t>(shape);
+  if (instance_options_[model].empty()) {
+    instance_options_[model].resize(lattice.shapes().size());
+    buckets_seen_[model].assign(lattice.shapes().size(), 0);
+  }
+  std::vector<InstanceOption>& options = instance_options_[model][at];
+  if (buckets_seen_[model][at] == gpus.buckets().size()) {
+    return options;
+  }
+  buckets_seen_[model][at] = gpus.buckets().size();
+  options.clear();
+  for (std::size_t i = 0; i < gpus.buckets().size(); ++i) {
+    const GpuIndex::Bucket& bucket = gpus.buckets()[i];
+    if (bucket.model != model) {
+      continue;
+    }
+    InstanceOption best{.value_lost = 2.0};
+    for (const MigPlacement& place : lattice.placements_of(shape)) {
+      if ((place.range.mask() & bucket.occupancy) != 0) {
+        continue;
+      }
+      const auto after = static_cast<std::uint16_t>(bucket.occupancy | place.range.mask());
+      const double lost = value(model).of_cut(bucket.occupancy) - value(model).of_cut(after);
+      if (lost < best.value_lost) {
+        best = {.value_lost = lost,
+                .free_units = free_units(lattice, bucket.occupancy),
+                .bucket = static_cast<std::int32_t>(i),
+                .start = place.range.start,
+                .idle = bucket.occupancy == 0};
+      }
+    }
+    if (best.value_lost < 2.0) {
+      options.push_back(best);
+    }
+  }
+  std::sort(options.begin(), options.end(), [](const InstanceOption& a, const InstanceOption& b) {
+    return std::tuple(a.value_lost, a.free_units, a.bucket) < std::tuple(b.value_lost, b.free_units, b.bucket);
+  });
+  return options;
+}
+
+}  // namespace gpusched

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "gpusched/base/index_bitset.hpp"
+#include "gpusched/cluster/cluster_state.hpp"
+#include "gpusched/policy/mode_rules.hpp"
+#include "gpusched/score/mode_value.hpp"
+
+#include "engine/mode_demand.hpp"
+
+namespace gpusched {
+
+/// The GPUs as the choice of mode sees them, by ordinal (GPUs counted in node order), kept current by the changes that
+/// the cluster state notes: what is idle, and how much room each shared GPU has left.
+class ModeIndex {
+ public:
+  /// One shared GPU. Load and limit: docs/policies/auto.md.
+  struct Shared {
+    double load = 0;
+    double limit = 0;     ///< the most that the tenant which tolerates least lets it carry
+    double headroom = 0;  ///< share of its room that is left, 0..1
+    std::int32_t free_memory_mib = 0;
+    std::int32_t memory_mib = 0;
+    std::uint32_t trust_domain = 0;  ///< of its tenants, under MPS
+    std::int32_t tenants = 0;
+  };
+  /// A place for one shape on GPUs of one occupancy.
+  struct InstanceOption {
+    double value_lost = 0;
+    std::int32_t free_units = 0;
+    std::int32_t bucket = 0;  ///< of the GpuIndex
+    std::int16_t start = 0;
+    bool idle = false;  ///< MIG mode is off there
+  };
+
+  explicit ModeIndex(const ModeRules& rules) : rules_(rules) {}
+
+  /// Brings the index up to date. Call before reading.
+  void sync(ClusterState& state, ModeDemands& demands);
+
+  const Shared& shared(std::uint32_t ordinal) const { return shared_[ordinal]; }
+  /// Shared GPUs of that mode with a place for one more tenant.
+  const IndexBitset& open(ModeKind mode) const { return mode == ModeKind::mps ? open_mps_ : open_time_slice_; }
+  const IndexBitset& idle(std::uint16_t model) const { return idle_[model]; }
+  /// GPU models that occur.
+  const std::vector<std::uint16_t>& models() const { return models_; }
+  std::uint32_t gpu_count() const { return static_cast<std::uint32_t>(shared_.size()); }
+  /// Where a shape may go on a model, least value lost first, then the fewest free units.
+  const std::vector<InstanceOption>& instance_options(const GpuIndex& gpus, std::uint16_t model, int shape);
+  const ModeValue& value(std::uint16_t model);
+  /// The room left on a shared GPU, 0..1.
+  double headroom(const Shared& gpu, ModeKind mode) const;
+
+  /// GPUs that changed, in order; a reader remembers how far it has read. `generation` changes when it starts anew.
+  const std::vector<std::uint32_t>& change_log() const { return log_; }
+  std::uint64_t generation() const { return generation_; }
+
+ private:
+  void rebuild(ClusterState& state, ModeDemands& demands);
+  void refresh(const ClusterState& state, ModeDemands& demands, GpuRef gpu);
+  static void set(IndexBitset& members, std::uint32_t ordinal, bool in);
+
+  static constexpr std::size_t max_log = 1U << 20;
+
+  const ModeRules& rules_;
+  std::vector<Shared> shared_;
+  IndexBitset open_time_slice_, open_mps_;
+  std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
+  std::vector<std::uint16_t> models_;
+  std::vector<std::optional<ModeValue>> values_;                        // by GpuModelId
+  std::vector<std::vector<std::vector<InstanceOption>>> instance_options_;  // [model][shape]
+  std::vector<std::vector<std::size_t>> buckets_seen_;                  // [model][shape]
+  std::vector<std::uint32_t> log_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t topology_version_ = ~std::uint64_t{0};
+  std::uint64_t profiles_version_ = ~std::uint64_t{0};
+};
+
+}  // namespace gpusched

@@ -1,0 +1,441 @@
+#include "engine/mode_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/perf/partition_slowdown.hpp"
+
+namespace gpusched {
+
+namespace {
+
+constexpr std::uint32_t none = IndexBitset::none;
+/// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
+constexpr std::size_t window = 128;
+
+ModeSet modes_of(NodeSharing sharing) {
+  switch (sharing) {
+    case NodeSharing::any:
+      return all_modes;
+    case NodeSharing::exclusive:
+      return mode_bit(ModeKind::whole);
+    case NodeSharing::time_slice:
+      return mode_bit(ModeKind::time_slice);
+    case NodeSharing::mps:
+      return mode_bit(ModeKind::mps);
+    case NodeSharing::mig:
+      return mode_bit(ModeKind::mig);
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view to_string(ModeKind mode) {
+  constexpr std::array<std::string_view, mode_kind_count> names = {"whole", "mig", "time_slice", "mps"};
+  return names[static_cast<std::size_t>(mode)];
+}
+
+void ModeSearch::start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope) {
+  state_ = &state;
+  request_ = request;
+  demand_ = demands_.of(*state_, request);
+  in_scope_ = in_scope;
+  best_ = {};
+  reasons_ = {};
+  const GpuRequest& wanted = state_->request(request);
+  checks_nodes_ = in_scope != nullptr || wanted.cpu_milli > 0 || wanted.memory_mib > 0;
+  for (std::uint32_t shape = 0; shape < state_->shapes().size() && !checks_nodes_; ++shape) {
+    checks_nodes_ = state_->shapes()[shape].sharing != NodeSharing::any ||
+                    filter_.static_reason(*state_, request, shape) != RejectReason::none;
+  }
+}
+
+const std::array<ModeCandidate, mode_kind_count>& ModeSearch::best_by_mode() {
+  std::uint32_t begin = 0;
+  for (const ModePool& pool : rules_.pools) {
+    const std::uint32_t left = index_.gpu_count() - begin;
+    const auto size = pool.gpus == 0 ? left : static_cast<std::uint32_t>(std::min<std::int64_t>(pool.gpus, left));
+    search_pool(pool, begin, begin + size);
+    begin += size;
+  }
+  ModeCandidate& whole = best_[static_cast<std::size_t>(ModeKind::whole)];
+  if (rules_.shares_first && std::any_of(best_.begin() + 1, best_.end(), [](const auto& c) { return c.found(); })) {
+    whole = {};
+  }
+  return best_;
+}
+
+void ModeSearch::search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end) {
+  const ModeSet modes = demand_.modes & pool.modes;
+  if ((modes & mode_bit(ModeKind::mig)) != 0) {
+    if (rules_.layout == MigLayout::dynamic) {
+      search_instances(begin, end);
+    } else {
+      search_layout(begin, end);
+    }
+  }
+  search_idle(modes, begin, end);
+  for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
+    if ((modes & mode_bit(mode)) != 0) {
+      search_shared(mode, begin, end);
+    }
+  }
+}
+
+void ModeSearch::offer(const ModeCandidate& candidate) {
+  ModeCandidate& best = best_[static_cast<std::size_t>(candidate.mode)];
+  if (!best.found() || candidate.cost < best.cost) {
+    best = candidate;
+  }
+}
+
+std::int64_t ModeSearch::cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const {
+  const bool foresees = rules_.guard == ModeGuard::slowdown;
+  const double held_longer = foresees && demand_.loses_value_while_slow ? slowdown : 1.0;
+  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_.expected_s -
+                      (mode == ModeKind::mps ? rules_.weights.mps_bonus : 0.0);
+  return std::llround(cost * 1e6);
+}
+
+RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
+  if (!checks_nodes_) {
+    return RejectReason::none;
+  }
+  const auto [id, device] = state_->gpu_at(ordinal);
+  const Node& node = state_->node(id);
+  if (in_scope_ != nullptr && (*in_scope_)[id.value] == 0) {
+    return RejectReason::out_of_scope;
+  }
+  const RejectReason fixed = filter_.static_reason(*state_, request_, node.state.shape);
+  if (fixed != RejectReason::none && fixed != RejectReason::sharing_mismatch) {
+    return fixed;
+  }
+  if ((modes_of(node.spec.sharing) & mode_bit(mode)) == 0) {
+    return RejectReason::sharing_mismatch;
+  }
+  const GpuRequest& wanted = state_->request(request_);
+  if (node.state.cpu_free_milli < wanted.cpu_milli) {
+    return RejectReason::insufficient_cpu;
+  }
+  return node.state.memory_free_mib < wanted.memory_mib ? RejectReason::insufficient_memory : RejectReason::none;
+}
+
+void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
+  const GpuIndex& gpus = state_->gpu_index();
+  for (const std::uint16_t model : index_.models()) {
+    for (const ModeInstance& instance : demand_.instances[model]) {
+      bool found_cut = false;
+      bool found_idle = false;
+      for (const ModeIndex::InstanceOption& option : index_.instance_options(gpus, model, instance.shape)) {
+        if (option.idle ? found_idle : found_cut) {
+          continue;
+        }
+        const IndexBitset& members = gpus.buckets()[static_cast<std::size_t>(option.bucket)].members;
+        std::uint32_t ordinal = members.next(begin);
+        while (ordinal < end && node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
+          ordinal = members.next(ordinal + 1);
+        }
+        if (ordinal >= end) {  // none is larger than any
+          continue;
+        }
+        (option.idle ? found_idle : found_cut) = true;
+        const double setup_s = rules_.delays.create_s + (option.idle ? rules_.delays.mig_toggle_s : 0.0);
+        const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
+        offer({.cost = cost_of(ModeKind::mig, option.value_lost, instance.slowdown, setup_s),
+               .mode = ModeKind::mig,
+               .ordinal = ordinal,
+               .profile = instance.profile,
+               .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
+               .slowdown = instance.slowdown,
+               .setup_s = setup_s});
+        if (found_cut && found_idle) {
+          break;
+        }
+      }
+    }
+  }
+}
+
+bool ModeSearch::opens_alone(ModeKind mode, double& slowdown) const {
+  slowdown = 1;
+  if (rules_.guard != ModeGuard::slowdown) {
+    return true;
+  }
+  const std::span<const TenantDemand> alone(&demand_.tenant, 1);
+  if (mode == ModeKind::mps) {
+    mps_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
+  } else {
+    time_slice_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
+  }
+  return slowdown <= demand_.tolerated;
+}
+
+void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
+  const GpuRequest& wanted = state_->request(request_);
+  for (const std::uint16_t model : index_.models()) {
+    const IndexBitset& idle = index_.idle(model);
+    if (idle.empty() || !model_allowed(wanted.gpu_models, GpuModelId{model})) {
+      continue;
+    }
+    if ((modes & mode_bit(ModeKind::whole)) != 0) {
+      std::uint32_t ordinal = idle.previous(end);  // whole GPUs from the far end: slices and shares stay together
+      while (ordinal != none && ordinal >= begin && node_reason(ordinal, ModeKind::whole) != RejectReason::none) {
+        ordinal = idle.previous(ordinal);
+      }
+      if (ordinal != none && ordinal >= begin) {
+        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0), .mode = ModeKind::whole, .ordinal = ordinal});
+      }
+    }
+    for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
+      double slowdown = 1;
+      if ((modes & mode_bit(mode)) == 0 || !opens_alone(mode, slowdown)) {
+        continue;
+      }
+      std::uint32_t ordinal = idle.next(begin);
+      while (ordinal < end && node_reason(ordinal, mode) != RejectReason::none) {
+        ordinal = idle.next(ordinal + 1);
+      }
+      if (ordinal >= end) {
+        continue;
+      }
+      const auto [node, device] = state_->gpu_at(ordinal);
+      ModeIndex::Shared fresh;
+      fresh.memory_mib = static_cast<std::int32_t>(state_->node(node).spec.gpus[device].memory_mib);
+      fresh.free_memory_mib = fresh.memory_mib;
+      fresh.limit = std::numeric_limits<double>::max();
+      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_.memory_mib) {
+        continue;
+      }
+      offer({.cost = cost_of(mode, shared_value_lost(fresh, mode, true), slowdown, rules_.delays.create_s),
+             .mode = mode,
+             .ordinal = ordinal,
+             .slowdown = slowdown,
+             .setup_s = rules_.delays.create_s});
+    }
+  }
+}
+
+double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const {
+  ModeIndex::Shared after = gpu;
+  const bool mps = mode == ModeKind::mps;
+  after.load += mps ? demand_.mps_load : demand_.time_slice_load;
+  after.limit = std::min(after.limit, mps ? demand_.mps_limit : demand_.time_slice_limit);
+  after.free_memory_mib -= demand_.memory_mib;
+  ++after.tenants;
+  const double before = opens ? 1.0 : ModeValue::of_shared(gpu.headroom, rules_.weights.wholeness);
+  return before - ModeValue::of_shared(index_.headroom(after, mode), rules_.weights.wholeness);
+}
+
+RejectReason ModeSearch::join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
+  if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_.memory_mib) {
+    return RejectReason::insufficient_gpu_memory;
+  }
+  if (mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_.trust_domain) {
+    return RejectReason::trust_domain_mismatch;
+  }
+  return RejectReason::none;
+}
+
+void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end) {
+  const IndexBitset& open = index_.open(mode);
+  weighed_.clear();
+  std::size_t looked_at = 0;
+  for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
+    const ModeIndex::Shared& gpu = index_.shared(ordinal);
+    RejectReason reason = join_reason(gpu, mode);
+    if (reason == RejectReason::none) {
+      reason = node_reason(ordinal, mode);
+    }
+    if (reason != RejectReason::none) {
+      ++reasons_[static_cast<std::size_t>(reason)];
+    } else {
+      weighed_.push_back({rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false), ordinal});
+    }
+    if (++looked_at % window == 0 && !weighed_.empty()) {
+      pick_shared(mode);
+      if (best_[static_cast<std::size_t>(mode)].found()) {
+        return;
+      }
+      weighed_.clear();
+    }
+  }
+  pick_shared(mode);
+}
+
+void ModeSearch::pick_shared(ModeKind mode) {
+  // Cheapest first: the slowdown is predicted only of those that can still win.
+  for (;;) {
+    const auto cheapest = std::min_element(weighed_.begin(), weighed_.end(), [](const Weighed& a, const Weighed& b) {
+      return std::tuple(a.lower_bound, a.ordinal) < std::tuple(b.lower_bound, b.ordinal);
+    });
+    const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
+    if (cheapest == weighed_.end() ||
+        (best.found() && cost_of(mode, cheapest->lower_bound, 1.0, 0.0) >= best.cost)) {
+      return;
+    }
+    const double slowdown = slowdown_beside(cheapest->ordinal, mode);
+    if (slowdown > 0) {
+      offer({.cost = cost_of(mode, cheapest->lower_bound, slowdown, 0.0),
+             .mode = mode,
+             .ordinal = cheapest->ordinal,
+             .slowdown = slowdown});
+    } else {
+      ++reasons_[static_cast<std::size_t>(RejectReason::slowdown_exceeded)];
+    }
+    *cheapest = weighed_.back();
+    weighed_.pop_back();
+  }
+}
+
+double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
+  if (rules_.guard != ModeGuard::slowdown) {
+    return 1.0;  // whoever asks for no guard gets no prediction either
+  }
+  const auto [node, device] = state_->gpu_at(ordinal);
+  tenants_.assign(1, demand_.tenant);
+  tolerated_.assign(1, demand_.tolerated);
+  for (const RequestClassId tenant : state_->tenants(node, device)) {
+    const ModeDemand& demand = demands_.of(*state_, tenant);
+    tenants_.push_back(demand.tenant);
+    tolerated_.push_back(demand.tolerated);
+  }
+  slowdowns_.resize(tenants_.size());
+  if (mode == ModeKind::mps) {
+    mps_slowdown(tenants_, rules_.perf, slowdowns_);
+  } else {
+    time_slice_slowdown(tenants_, rules_.perf, slowdowns_);
+  }
+  for (std::size_t i = 0; i < slowdowns_.size(); ++i) {
+    if (slowdowns_[i] > tolerated_[i]) {
+      return 0;
+    }
+  }
+  return slowdowns_[0];
+}
+
+Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
+  const auto [node, device] = state_->gpu_at(chosen.ordinal);
+  GpuAssignment part;
+  part.gpu = device;
+  switch (chosen.mode) {
+    case ModeKind::whole:
+      part.share_milli = milli_per_unit;
+      break;
+    case ModeKind::mig:
+      part.range = chosen.range;
+      part.profile = chosen.profile;
+      break;
+    case ModeKind::time_slice:
+    case ModeKind::mps: {
+      const bool mps = chosen.mode == ModeKind::mps;
+      const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
+      part.sharing = mps ? PartitionSharing::mps : PartitionSharing::time_slice;
+      part.share_milli = static_cast<std::uint16_t>(milli_per_unit / cap);
+      part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_.memory_mib;
+      break;
+    }
+  }
+  Candidate candidate;
+  candidate.node = node;
+  candidate.gpus.push_back(part);
+  return candidate;
+}
+
+std::vector<ModeSearch::LayoutPart> ModeSearch::layout_of(std::uint32_t ordinal) const {
+  using Parts = std::vector<LayoutPart>;
+  const Parts smallest = {{1, 0, 1}, {1, 1, 1}, {1, 2, 1}, {1, 3, 1}, {1, 4, 1}, {1, 5, 1}, {1, 6, 1}};
+  const Parts balanced = {{1, 6, 1}, {2, 4, 2}, {3, 0, 4}};
+  if (rules_.layout == MigLayout::smallest) {
+    return smallest;
+  }
+  if (rules_.layout == MigLayout::balanced) {
+    return balanced;
+  }
+  const std::array<Parts, 4> cycle = {
+      balanced, smallest, Parts{{3, 0, 4}, {3, 4, 4}}, Parts{{1, 6, 1}, {2, 0, 2}, {2, 2, 2}, {2, 4, 2}}};
+  return cycle[ordinal % cycle.size()];
+}
+
+void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
+  for (std::uint32_t ordinal = begin; ordinal < end; ++ordinal) {
+    const auto [id, device] = state_->gpu_at(ordinal);
+    const Node& node = state_->node(id);
+    const GpuState& gpu = node.state.gpus[device];
+    if (!node.takes_mig || !node.state.schedulable || !gpu.takes_instances() ||
+        node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
+      continue;
+    }
+    const auto shapes = MigLattice::of(GpuModelId{gpu.model}).shapes();
+    for (const LayoutPart& part : layout_of(ordinal)) {
+      const SliceRange range{part.start, part.units};
+      const auto fits = [&](const ModeInstance& instance) {
+        const MigShape& shape = shapes[static_cast<std::size_t>(instance.shape)];
+        return shape.compute_slices == part.compute_slices && shape.memory_units == part.units;
+      };
+      const auto& instances = demand_.instances[gpu.model];
+      const auto instance = std::find_if(instances.begin(), instances.end(), fits);
+      if (instance == instances.end() || (gpu.mig_occupancy & range.mask()) != 0) {
+        continue;
+      }
+      // It was cut long ago: nothing is created, and only its own size is lost.
+      const double size = static_cast<double>(part.units) / MigLattice::of(GpuModelId{gpu.model}).units();
+      offer({.cost = cost_of(ModeKind::mig, size, instance->slowdown, 0.0),
+             .mode = ModeKind::mig,
+             .ordinal = ordinal,
+             .profile = instance->profile,
+             .range = range,
+             .slowdown = instance->slowdown});
+      break;
+    }
+  }
+}
+
+const RejectCounts& ModeSearch::reasons() {
+  // Shared GPUs were counted as they were looked at; the rest is full, or cut and without a place.
+  const GpuIndex& gpus = state_->gpu_index();
+  std::uint32_t counted = 0;
+  for (const std::uint32_t count : reasons_) {
+    counted += count;
+  }
+  for (const GpuIndex::Bucket& bucket : gpus.buckets()) {
+    if (bucket.occupancy != 0) {
+      reasons_[static_cast<std::size_t>(RejectReason::insufficient_mig_slices)] += bucket.members.count();
+      counted += bucket.members.count();
+    }
+  }
+  reasons_[static_cast<std::size_t>(RejectReason::insufficient_gpus)] += index_.gpu_count() - counted;
+  return reasons_;
+}
+
+bool ModeSearch::admits(std::uint32_t ordinal) {
+  const auto [node, device] = state_->gpu_at(ordinal);
+  const GpuState& gpu = state_->node(node).state.gpus[device];
+  if (!state_->node(node).state.schedulable || gpu.held) {
+    return false;
+  }
+  if (gpu.idle()) {
+    return true;
+  }
+  if (gpu.mig_occupancy != 0) {
+    const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
+    return std::any_of(demand_.instances[gpu.model].begin(), demand_.instances[gpu.model].end(),
+                       [&](const ModeInstance& instance) {
+                         const auto places = lattice.placements_of(instance.shape);
+                         return std::any_of(places.begin(), places.end(), [&](const MigPlacement& place) {
+                           return (place.range.mask() & gpu.mig_occupancy) == 0;
+                         });
+                       });
+  }
+  if (gpu.sharing == PartitionSharing::exclusive) {
+    return false;
+  }
+  const ModeKind mode = gpu.sharing == PartitionSharing::mps ? ModeKind::mps : ModeKind::time_slice;
+  return (demand_.modes & mode_bit(mode)) != 0 && index_.open(mode).contains(ordinal) &&
+         join_reason(index_.shared(ordinal), mode) == RejectReason::none && slowdown_beside(ordinal, mode) > 0;
+}
+
+}  // namespace gpusched

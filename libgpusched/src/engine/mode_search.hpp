@@ -1,0 +1,93 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "gpusched/engine/decision.hpp"
+#include "gpusched/filter/request_filter.hpp"
+
+#include "engine/mode_demand.hpp"
+#include "engine/mode_index.hpp"
+
+namespace gpusched {
+
+/// One way to give a job a GPU, or a part of one, now.
+struct ModeCandidate {
+  std::int64_t cost = 0;  ///< millionths of a GPU
+  ModeKind mode = ModeKind::whole;
+  std::uint32_t ordinal = IndexBitset::none;  ///< of the GPU
+  MigProfileId profile{};                     ///< of an instance
+  SliceRange range{};
+  double slowdown = 1;  ///< predicted, of the job itself
+  double setup_s = 0;   ///< until the partition can be used
+
+  bool found() const { return ordinal != IndexBitset::none; }
+};
+
+/// Looks for the cheapest way to run one job that states intent: every mode a candidate on one scale.
+class ModeSearch {
+ public:
+  ModeSearch(const ModeRules& rules, RequestFilter& filter) : rules_(rules), filter_(filter), demands_(rules), index_(rules) {}
+
+  /// Brings the index up to date; before start() and after every change of the state.
+  void sync(ClusterState& state) { index_.sync(state, demands_); }
+  const ModeIndex& index() const { return index_; }
+
+  /// Starts a search; `in_scope` (by NodeId) limits the nodes, nullptr = all.
+  void start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope);
+  /// The cheapest candidate of each mode; look at found().
+  const std::array<ModeCandidate, mode_kind_count>& best_by_mode();
+  /// After best_by_mode() found nothing: GPUs by reason.
+  const RejectCounts& reasons();
+  /// Whether this GPU alone has a place for the job.
+  bool admits(std::uint32_t ordinal);
+  /// The assignment that carries out a candidate.
+  Candidate placement(const ModeCandidate& chosen) const;
+
+ private:
+  /// An instance of a layout that was cut once, the smallest first.
+  struct LayoutPart {
+    int compute_slices = 0;
+    std::int16_t start = 0;
+    std::int16_t units = 0;
+  };
+  struct Weighed {
+    double lower_bound = 0;
+    std::uint32_t ordinal = 0;
+  };
+
+  void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
+  void search_instances(std::uint32_t begin, std::uint32_t end);
+  void search_layout(std::uint32_t begin, std::uint32_t end);
+  void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
+  void pick_shared(ModeKind mode);
+  void offer(const ModeCandidate& candidate);
+  RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
+  RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const;
+  /// The job's own predicted slowdown beside the tenants, or 0 where somebody would be slowed too much.
+  double slowdown_beside(std::uint32_t ordinal, ModeKind mode);
+  double shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const;
+  std::int64_t cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const;
+  bool opens_alone(ModeKind mode, double& slowdown) const;
+  std::vector<LayoutPart> layout_of(std::uint32_t ordinal) const;
+
+  const ModeRules& rules_;
+  RequestFilter& filter_;
+  ModeDemands demands_;
+  ModeIndex index_;
+  ClusterState* state_ = nullptr;  // of the search that runs
+  RequestClassId request_;
+  ModeDemand demand_;  // a copy: looking at residents may move the table
+  const std::vector<char>* in_scope_ = nullptr;
+  bool checks_nodes_ = false;
+  std::array<ModeCandidate, mode_kind_count> best_{};
+  RejectCounts reasons_{};
+  std::vector<Weighed> weighed_;
+  std::vector<TenantDemand> tenants_;
+  std::vector<double> slowdowns_, tolerated_;
+};
+
+}  // namespace gpusched

@@ -1,0 +1,32 @@
+#include "gpusched/policy/policies.hpp"
+
+#include "policy/mode_policy.hpp"
+
+namespace gpusched {
+
+namespace {
+
+constexpr PolicyParameter parameters[] = {
+    {"wholeness", "0.35", "0..1", "value that an idle GPU loses as soon as it is used in part"},
+    {"mps_bonus", "0.3", "0..1", "how far MPS goes first where it is allowed, in GPUs"},
+    {"delay", "0.3", "0..10", "weight of setup time over expected duration"},
+    {"margin", "1", "0.1..1", "share of the tolerated slowdown that predictions may use up"},
+};
+
+}  // namespace
+
+/// Chooses the mode of each job that states intent by the value its GPU loses. docs/policies/auto.md
+const PolicyInfo auto_policy = {
+    .name = "auto",
+    .description = "chooses whole GPU, MIG, time slice or MPS for each job that states intent; other requests: buddy",
+    .parameters = parameters,
+    .make = [](const PolicyParameters& given, std::uint64_t) {
+      ModeRules rules;
+      rules.weights.wholeness = number_of(given, "wholeness");
+      rules.weights.mps_bonus = number_of(given, "mps_bonus");
+      rules.weights.delay = number_of(given, "delay");
+      rules.weights.margin = number_of(given, "margin");
+      return make_mode_policy(std::move(rules));
+    }};
+
+}  // namespace gpusched
