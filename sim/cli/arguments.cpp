@@ -49,12 +49,14 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option("--order", replay.order, "arrival order and node ranks; jobs arrive one by one and stay");
   app.add_option("--compat", replay.compat, "reproduce published rules: fgd-paper")
       ->check(CLI::IsMember({"fgd-paper"}));
-  app.add_option("--queue", replay.queue, "what a job does that does not fit: reject, fifo, backfill")
-      ->check(CLI::IsMember({"reject", "fifo", "backfill"}))
-      ->capture_default_str();
-  app.add_option("--target", replay.target, "mix that policies expect: trace (its request classes), none")
-      ->check(CLI::IsMember({"trace", "none"}))
-      ->capture_default_str();
+  app.add_option("--queue", replay.queue,
+                 "what a job does that does not fit: reject, fifo, backfill, lines; default: backfill, and lines for a "
+                 "trace with job profiles")
+      ->check(CLI::IsMember({"reject", "fifo", "backfill", "lines"}));
+  app.add_option("--target", replay.target,
+                 "mix that policies expect: trace (its request classes), none; default: trace, and none for a trace "
+                 "with job profiles")
+      ->check(CLI::IsMember({"trace", "none"}));
   app.add_option("--prices", replay.prices, "YAML or JSON map of GPU model to price per GPU-hour");
   app.add_option("--seed", replay.seed, "seed of everything random")
       ->check(CLI::NonNegativeNumber)
@@ -62,6 +64,9 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option("--until", replay.until_s, "stop at this time of the trace, seconds")->check(CLI::NonNegativeNumber);
   app.add_option("--warmup", replay.warmup, "fraction of the arrivals left out of acceptance")
       ->check(CLI::Range(0.0, 0.99));
+  app.add_option("--slowdown-error", replay.slowdown_error,
+                 "sigma of a lognormal factor by which each job's true slowdown differs from what the laws predict")
+      ->check(CLI::Range(0.0, 2.0));
   app.add_flag("--no-preemption", replay.no_preemption, "never evict for a higher priority");
 }
 

@@ -10,11 +10,11 @@ namespace gpusched::cli {
 /// Where the cluster, the jobs and the policy of a replay come from; shared by run and compare.
 struct ReplayArguments {
   std::string cluster, trace, nodes, jobs, order, compat, prices;
-  std::string queue = "backfill";
-  std::string target = "trace";
+  std::string queue, target;  ///< empty: as the trace suggests
   std::uint64_t seed = 42;
   double until_s = -1;
   double warmup = 0;
+  double slowdown_error = 0;
   bool no_preemption = false;
 };
 

@@ -144,10 +144,14 @@ Status load_prices(const std::string& path, sim::Trace& trace) {
   return {};
 }
 
-sim::QueueDiscipline queue_named(const std::string& name) {
-  return name == "reject" ? sim::QueueDiscipline::reject
-         : name == "fifo" ? sim::QueueDiscipline::fifo
-                          : sim::QueueDiscipline::backfill;
+sim::QueueDiscipline queue_named(const std::string& name, bool has_profiles) {
+  if (name.empty()) {
+    return has_profiles ? sim::QueueDiscipline::lines : sim::QueueDiscipline::backfill;
+  }
+  return name == "reject"  ? sim::QueueDiscipline::reject
+         : name == "fifo"  ? sim::QueueDiscipline::fifo
+         : name == "lines" ? sim::QueueDiscipline::lines
+                           : sim::QueueDiscipline::backfill;
 }
 
 }  // namespace
@@ -199,7 +203,9 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   }
   sim::SimulationOptions& options = inputs.options;
   options.seed = arguments.seed;
-  options.queue = queue_named(arguments.queue);
+  const bool has_profiles = !inputs.trace.profiles.empty();
+  options.queue = queue_named(arguments.queue, has_profiles);
+  options.execution.slowdown_error = arguments.slowdown_error;
   options.preemption = !arguments.no_preemption;
   options.warmup_fraction = arguments.warmup;
   options.until_ns =
@@ -218,7 +224,8 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
     options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
     options.queue = sim::QueueDiscipline::reject;  // published rule: one try, nobody leaves
   }
-  if (arguments.target == "trace") {
+  // Where each job has a profile of its own, hardly two requests are alike: their mix says nothing.
+  if (arguments.target == "trace" || (arguments.target.empty() && !has_profiles)) {
     options.target = sim::demand_of(inputs.trace);
   }
   return inputs;

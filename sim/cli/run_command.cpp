@@ -32,6 +32,28 @@ void line(const std::string& name, const std::string& value) {
   std::cout << "  " << std::left << std::setw(26) << name << value << "\n";
 }
 
+void print_execution(const sim::ExecutionSummary& s) {
+  line("goodput per GPU", decimals(s.goodput, 3) + ", balanced over classes " + decimals(s.balanced_goodput, 3));
+  line("SLO attainment", percent(s.slo_attainment) + " of those that ran; never started " + percent(s.unserved));
+  std::string served, starts;
+  for (std::size_t i = 0; i < sim::goodput_class_count; ++i) {
+    if (s.offered[i] > 0) {
+      served += (served.empty() ? "" : ", ") + std::string(to_string(static_cast<sim::GoodputClass>(i))) + " " +
+                percent(s.served[i]);
+    }
+  }
+  for (std::size_t i = 0; i < sim::start_mode_count; ++i) {
+    starts += (starts.empty() ? "" : ", ") + std::string(to_string(static_cast<sim::StartMode>(i))) + " " +
+              std::to_string(s.starts[i]);
+  }
+  line("served of offered work", served);
+  line("starts", starts);
+  line("wait p95 in the window", decimals(s.wait_s_p95, 1) + " s");
+  line("out of memory / crashes", std::to_string(s.oom_kills) + " / " + std::to_string(s.crashes));
+  line("violations", "isolation " + std::to_string(s.isolation_violations) + ", trust " +
+                         std::to_string(s.trust_violations));
+}
+
 void print_summary(const sim::Summary& s, const std::string& policy) {
   std::cout << "policy " << policy << ": " << s.jobs << " jobs, " << s.decisions << " decisions\n";
   std::string ends;
@@ -63,6 +85,9 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
   line("active GPUs", decimals(s.active_gpus, 1) + ", of these in use " + percent(s.utilisation_active));
   line("wait p50 / p95 / p99",
        decimals(s.wait_s_p50, 1) + " / " + decimals(s.wait_s_p95, 1) + " / " + decimals(s.wait_s_p99, 1) + " s");
+  if (s.execution) {
+    print_execution(*s.execution);
+  }
   if (s.evictions > 0) {
     line("evictions", std::to_string(s.evictions) + ", of these preempted " + std::to_string(s.preemptions));
   }

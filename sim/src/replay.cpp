@@ -46,7 +46,11 @@ Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engi
       meter_(options.target, options.fragmentation_percent),
       metrics_(trace, options),
       queue_(make_queue(options.queue)),
-      until_ns_(options.until_ns) {}
+      until_ns_(options.until_ns) {
+  if (options.queue == QueueDiscipline::lines) {
+    reservations_.emplace(options.reservation_patience_ns, options.most_reservations);
+  }
+}
 
 void Replay::observe(Event event) {
   const Status applied = engine_.observe(event);
@@ -173,6 +177,9 @@ void Replay::handle(const Pending& pending) {
     case Kind::health:
       change_health(health_steps_[pending.subject]);
       return;
+    case Kind::reserve:
+      serve_reservations();
+      return;
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];
       if (unit.run == pending.run && unit.running_pods == 0) {
@@ -264,10 +271,11 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
     result.reason = RejectReason::none;
     ++running_pods_;
   }
+  leave_queue(unit);
   Unit& started = units_[unit];
   started.running_pods = started.pod_count;
   if (const std::uint32_t job = executed_job(unit); job != not_executed) {
-    start_execution(unit, job);
+    start_execution(job, decisions);
   } else if (const TimeNs duration_ns = duration_of(unit); duration_ns >= 0 && options_.arrival_order.empty()) {
     schedule(now_ + duration_ns, Kind::departure, unit, started.run);
   }
@@ -283,6 +291,7 @@ void Replay::refuse(std::uint32_t unit, const Decision& why) {
 }
 
 void Replay::drop(std::uint32_t unit, JobOutcome outcome) {
+  leave_queue(unit);
   ++units_[unit].run;
   for (const PodId pod : pods_of(unit)) {
     JobResult& result = result_of(pod);
@@ -292,8 +301,29 @@ void Replay::drop(std::uint32_t unit, JobOutcome outcome) {
   }
 }
 
-void Replay::wait(std::uint32_t unit) {
+void Replay::enqueue(std::uint32_t unit) {
   queue_->push(waiting(unit));
+  if (reservations_ && units_[unit].pod_count == 1 && GpuReservations::concerns(request_of(unit))) {
+    schedule(reservations_->wait(unit, now_), Kind::reserve, unit, units_[unit].run);
+  }
+}
+
+void Replay::leave_queue(std::uint32_t unit) {
+  if (reservations_) {
+    if (const std::optional<GpuReservation> left = reservations_->leave(unit)) {
+      hold(*left, false);
+    }
+  }
+}
+
+bool Replay::still_refused(std::uint32_t unit) {
+  // Victims of a preemption may have come without any GPU becoming freer.
+  return !options_.preemption && units_[unit].pod_count == 1 &&
+         engine_.still_refused(class_of_spec_[job_of(pods_of(unit)[0]).spec]);
+}
+
+void Replay::wait(std::uint32_t unit) {
+  enqueue(unit);
   const TimeNs patience_ns = job_of(pods_of(unit)[0]).max_wait_ns;
   if (patience_ns >= 0) {
     schedule(now_ + patience_ns, Kind::abandon, unit, units_[unit].run);
@@ -334,7 +364,7 @@ void Replay::evict(PodId pod) {
     ++result_of(member).evictions;
     ++result_.summary.evictions;
   }
-  queue_->push(waiting(unit));
+  enqueue(unit);
 }
 
 void Replay::change_health(const HealthStep& step) {
@@ -344,6 +374,7 @@ void Replay::change_health(const HealthStep& step) {
     for (const PodId pod : pods) {
       evict(pod);
     }
+    give_reservations_back(step.node);
   }
   meter_.update(engine_.state(), step.node);
   resources_freed_ = true;
@@ -353,7 +384,11 @@ void Replay::drain_queue() {
   while (resources_freed_ && queue_->size() > 0) {
     resources_freed_ = false;
     std::vector<std::uint32_t> lost;
+    serve_reservations();
     queue_->pass([&](std::uint32_t unit) {
+      if (still_refused(unit)) {
+        return false;
+      }
       const std::uint32_t run = units_[unit].run;
       if (try_start(unit) || units_[unit].run != run) {
         return true;  // it runs, or was dropped as infeasible

@@ -14,6 +14,7 @@
 #include "gpusched/sim/simulator.hpp"
 
 #include "fragment_meter.hpp"
+#include "gpu_reservations.hpp"
 #include "replay_metrics.hpp"
 #include "wait_queue.hpp"
 
@@ -32,7 +33,7 @@ class Replay {
   SimulationResult run(const ProgressCallback& progress);
 
  private:
-  enum class Kind : std::uint8_t { departure, health, abandon };  // order at equal times
+  enum class Kind : std::uint8_t { departure, health, abandon, reserve };  // order at equal times
   struct Pending {
     TimeNs time_ns = 0;
     Kind kind = Kind::departure;
@@ -66,6 +67,7 @@ class Replay {
   };
   static constexpr std::uint32_t not_executed = 0xffffffffU;
 
+  void load_profiles();
   void build_units();
   void build_health_steps();
   Status build_execution();
@@ -79,7 +81,7 @@ class Replay {
   }
   WaitingUnit waiting(std::uint32_t unit) const {
     return {.unit = unit,
-            .priority = spec_of(pods_of(unit)[0]).request.priority,
+            .priority = request_of(unit).priority,
             .submit_ns = units_[unit].submit_ns,
             .unit_class = line_of(unit)};
   }
@@ -87,6 +89,7 @@ class Replay {
   TimeNs duration_of(std::uint32_t unit) const;
   /// The unit's number in the execution model; not_executed where it runs for its duration.
   std::uint32_t executed_job(std::uint32_t unit) const { return execution_ ? job_of_unit_[unit] : not_executed; }
+  const GpuRequest& request_of(std::uint32_t unit) const { return spec_of(pods_of(unit)[0]).request; }
   JobResult& result_of(PodId pod) { return result_.jobs[job_of_pod_[pod.value]]; }
 
   void observe(Event event);
@@ -95,10 +98,19 @@ class Replay {
   NextEvent next_event(std::size_t next_arrival) const;
   void pass_time(TimeNs time_ns);
   void run_execution(std::size_t next_arrival);
-  void start_execution(std::uint32_t unit, std::uint32_t job);
+  void start_execution(std::uint32_t job, std::span<const Decision> decisions);
   void finish_execution();
   void arrive(std::uint32_t unit);
   void wait(std::uint32_t unit);
+  void enqueue(std::uint32_t unit);
+  /// The unit waits no longer: what was reserved for it is free.
+  void leave_queue(std::uint32_t unit);
+  /// True: the engine would refuse it as before.
+  bool still_refused(std::uint32_t unit);
+  /// Starts those whose GPUs have become empty and gives GPUs to those who have waited too long.
+  void serve_reservations();
+  void give_reservations_back(NodeId node);
+  void hold(const GpuReservation& reservation, bool held);
   /// The unit leaves its places: it has ended, or waits again.
   void vacate(std::uint32_t unit, JobOutcome outcome);
   void change_health(const HealthStep& step);
@@ -129,11 +141,13 @@ class Replay {
   std::vector<std::uint32_t> arrivals_;  // units by (submit, row)
   std::vector<HealthStep> health_steps_;
   std::priority_queue<Pending, std::vector<Pending>, std::greater<>> agenda_;
+  std::optional<GpuReservations> reservations_;  // of the queue `lines`
   std::optional<ExecutionModel> execution_;  // of traces with job profiles
   std::vector<std::uint32_t> job_of_unit_;   // in execution_, or not_executed
   std::vector<std::uint32_t> unit_of_job_;
   std::vector<JobEnd> ended_jobs_;
   std::vector<Candidate> places_;
+  MeasuringWindow window_;
   TimeNs until_ns_ = -1;
   std::vector<Action> actions_;
   std::vector<Decision> decisions_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "execution/offered_cost.hpp"
 #include "replay.hpp"
@@ -6,9 +7,24 @@
 namespace gpusched::sim {
 
 Status Replay::build() {
+  load_profiles();
   build_units();
   build_health_steps();
+  // Jobs that arrive in a given order stay for ever.
   return trace_.profiles.empty() || !options_.arrival_order.empty() ? Status() : build_execution();
+}
+
+void Replay::load_profiles() {
+  // The scheduler is told the profiles that requests name; the true ones of other jobs it never sees.
+  std::set<std::string_view> named;
+  for (const JobSpec& spec : trace_.specs) {
+    named.insert(spec.request.job_profile);
+  }
+  for (const JobProfile& profile : trace_.profiles) {
+    if (named.contains(profile.name)) {
+      observe({0, ProfileLoaded{profile}});
+    }
+  }
 }
 
 TimeNs Replay::duration_of(std::uint32_t unit) const {
@@ -24,9 +40,10 @@ Status Replay::build_execution() {
   if (!window) {
     return window.error();
   }
-  execution_.emplace(options_.execution, window.value());
+  window_ = window.value();
+  execution_.emplace(options_.execution, window_);
   if (until_ns_ < 0) {
-    until_ns_ = window.value().to_ns;
+    until_ns_ = window_.to_ns;
   }
   for (const Node& node : engine_.state().nodes()) {
     execution_->add_node(node.spec);
@@ -48,7 +65,7 @@ Status Replay::build_execution() {
 Status Replay::add_execution_job(std::uint32_t unit, const std::map<std::string_view, const JobProfile*>& profiles) {
   const TraceJob& job = job_of(pods_of(unit)[0]);
   const JobSpec& spec = trace_.specs[job.spec];
-  const std::string& name = spec.true_profile.empty() ? spec.request.job_profile : spec.true_profile;
+  const std::string& name = true_profile_of(spec);
   if (name.empty() || spec.request.num_gpu == 0) {
     return {};  // runs for its duration
   }
@@ -72,12 +89,16 @@ Status Replay::add_execution_job(std::uint32_t unit, const std::map<std::string_
   return {};
 }
 
-void Replay::start_execution(std::uint32_t unit, std::uint32_t job) {
+void Replay::start_execution(std::uint32_t job, std::span<const Decision> decisions) {
   places_.clear();
-  for (const PodId pod : pods_of(unit)) {
-    places_.push_back(engine_.state().pod(pod)->placement);
+  TimeNs setup_ns = 0;
+  for (const Decision& decision : decisions) {
+    places_.push_back(*candidate_of(decision));
+    if (const auto* bind = std::get_if<Bind>(&decision); bind != nullptr && bind->mode) {
+      setup_ns = std::max(setup_ns, bind->mode->setup_ns);
+    }
   }
-  execution_->started(job, places_, now_, now_);
+  execution_->started(job, places_, now_, now_ + setup_ns);
 }
 
 void Replay::run_execution(std::size_t next_arrival) {
@@ -120,7 +141,7 @@ void Replay::finish_execution() {
   execution_->run_until(until_ns_, ended_jobs_);
   GPUSCHED_CHECK(ended_jobs_.empty(), "a job ended after the replay");
   const TimeNs end_ns = std::max(now_, until_ns_);
-  result_.summary.execution = execution_->summary(end_ns, offered_cost_shares(trace_));
+  result_.summary.execution = execution_->summary(end_ns, offered_cost_shares(trace_, window_, options_.execution.constants));
   for (std::uint32_t unit = 0; unit < units_.size(); ++unit) {
     if (const std::uint32_t job = job_of_unit_[unit]; job != not_executed) {
       result_.accounts[job_of_pod_[pods_of(unit)[0].value]] = execution_->account(job, end_ns);

@@ -115,10 +115,34 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
+/// Columns that only jobs with a profile have; slowdown of closed jobs, ok_share of services.
+void write_account(TextFile& file, const JobAccount& account) {
+  if (!account.goodput_class) {
+    file << ",,,,,,,";
+    return;
+  }
+  file << "," << to_string(*account.goodput_class) << "," << (account.mode ? to_string(*account.mode) : "") << ",";
+  if (!account.mode) {
+    file << ",,,,";
+    return;
+  }
+  file.number(account.work_s) << ",";
+  if (is_service(*account.goodput_class)) {
+    file << ",";
+    file.number(account.ok_share) << ",";
+  } else {
+    file.number(account.slowdown) << ",,";
+  }
+  file << (account.slo_met ? "1" : "0") << "," << account.oom_kills;
+}
+
 Status write_jobs(const std::string& path, const Trace& trace, const SimulationResult& result) {
   TextFile file(path);
-  file << "id,submit_s,first_start_s,start_s,end_s,outcome,node,gpus,evictions,reason\n";
-  for (const JobResult& job : result.jobs) {
+  const bool executed = !result.accounts.empty();
+  file << "id,submit_s,first_start_s,start_s,end_s,outcome,node,gpus,evictions,reason"
+       << (executed ? ",class,mode,work_s,slowdown,ok_share,slo_met,oom_kills\n" : "\n");
+  for (std::size_t i = 0; i < result.jobs.size(); ++i) {
+    const JobResult& job = result.jobs[i];
     const TraceJob& row = trace.jobs[job.row];
     file << quoted(row.id) << ",";
     file.seconds(row.submit_ns) << ",";
@@ -130,8 +154,12 @@ Status write_jobs(const std::string& path, const Trace& trace, const SimulationR
     } else {
       file << ",";
     }
-    file << "," << std::int64_t{job.evictions} << "," << (job.reason == RejectReason::none ? "" : to_string(job.reason))
-         << "\n";
+    file << "," << std::int64_t{job.evictions} << ","
+         << (job.reason == RejectReason::none ? "" : to_string(job.reason));
+    if (executed) {
+      write_account(file, result.accounts[i]);
+    }
+    file << "\n";
   }
   return file.close();
 }
@@ -148,6 +176,34 @@ Status write_timeline(const std::string& path, const SimulationResult& result) {
     file << row.queued << "," << row.running << "\n";
   }
   return file.close();
+}
+
+}  // namespace
+
+namespace {
+
+nlohmann::ordered_json execution_json(const ExecutionSummary& s) {
+  nlohmann::ordered_json json;
+  json["window_s"] = s.window_s;
+  json["goodput"] = s.goodput;
+  json["balanced_goodput"] = s.balanced_goodput;
+  json["slo_attainment"] = s.slo_attainment;
+  json["unserved"] = s.unserved;
+  json["wait_s_p95"] = s.wait_s_p95;
+  for (std::size_t i = 0; i < goodput_class_count; ++i) {
+    json["served"][to_string(static_cast<GoodputClass>(i))] = s.served[i];
+  }
+  for (std::size_t i = 0; i < goodput_class_count; ++i) {
+    json["offered"][to_string(static_cast<GoodputClass>(i))] = s.offered[i];
+  }
+  for (std::size_t i = 0; i < start_mode_count; ++i) {
+    json["starts"][to_string(static_cast<StartMode>(i))] = s.starts[i];
+  }
+  json["oom_kills"] = s.oom_kills;
+  json["crashes"] = s.crashes;
+  json["isolation_violations"] = s.isolation_violations;
+  json["trust_violations"] = s.trust_violations;
+  return json;
 }
 
 }  // namespace
@@ -182,6 +238,9 @@ std::string summary_json(const Summary& s) {
   json["allocated_cost"] = s.allocated_cost;
   for (const AcceptanceRow& row : s.acceptance_by_kind) {
     json["acceptance_by_kind"][row.kind] = {{"arrived", row.arrived}, {"accepted", row.accepted}};
+  }
+  if (s.execution) {
+    json["execution"] = execution_json(*s.execution);
   }
   json["rejected_by_reason"] = nlohmann::ordered_json::object();
   for (std::size_t i = 1; i < s.rejected_by_reason.size(); ++i) {

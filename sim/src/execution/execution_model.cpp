@@ -230,6 +230,14 @@ void ExecutionModel::set_slowdown(std::uint32_t job) {
   }
 }
 
+JobAccount ExecutionModel::account(std::uint32_t job, TimeNs now) const {
+  JobAccount account = jobs_[job].account(now);
+  if (first_start_ns_[job] >= 0) {
+    account.mode = mode_[job];
+  }
+  return account;
+}
+
 void ExecutionModel::reschedule(std::uint32_t job) { agenda_.set(job, jobs_[job].next_step().time_ns); }
 
 }  // namespace gpusched::sim

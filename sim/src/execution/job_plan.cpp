@@ -1,7 +1,6 @@
 #include "gpusched/sim/execution/job_plan.hpp"
 
 #include <cmath>
-#include <optional>
 
 #include "gpusched/base/check.hpp"
 #include "gpusched/base/philox.hpp"
@@ -15,25 +14,6 @@ namespace {
 // Shares of the jobs that crash once (mode study, section 1).
 constexpr double session_crash_probability = 0.30;
 constexpr double training_crash_probability = 0.15;
-
-GoodputClass goodput_class_of(const GpuRequest& request, const JobProfile& profile, double gpus) {
-  switch (request.job_class) {
-    case JobClass::always_on:
-      return GoodputClass::service;
-    case JobClass::burst:
-      return GoodputClass::burst;
-    case JobClass::dev:
-      return GoodputClass::dev;
-    case JobClass::batch:
-      break;
-    case JobClass::unknown:
-      if (profile.kind == JobKind::service) {
-        return GoodputClass::service;
-      }
-      break;
-  }
-  return gpus > 1 ? GoodputClass::gang : GoodputClass::training;
-}
 
 WorkKind work_kind_of(GoodputClass goodput_class) {
   switch (goodput_class) {
@@ -69,13 +49,36 @@ double crash_part(WorkKind kind, std::uint64_t seed, std::uint64_t entity) {
 
 }  // namespace
 
+GoodputClass goodput_class_of(const GpuRequest& request, const JobProfile& profile, bool several_gpus) {
+  switch (request.job_class) {
+    case JobClass::always_on:
+      return GoodputClass::service;
+    case JobClass::burst:
+      return GoodputClass::burst;
+    case JobClass::dev:
+      return GoodputClass::dev;
+    case JobClass::batch:
+      break;
+    case JobClass::unknown:
+      if (profile.kind == JobKind::service) {
+        return GoodputClass::service;
+      }
+      break;
+  }
+  return several_gpus ? GoodputClass::gang : GoodputClass::training;
+}
+
+const std::string& true_profile_of(const JobSpec& spec) {
+  return spec.true_profile.empty() ? spec.request.job_profile : spec.true_profile;
+}
+
 Result<JobPlan> make_job_plan(const JobSpec& spec, const JobProfile& profile, TimeNs submit_ns, TimeNs duration_ns,
                               std::int64_t pods, const ExecutionOptions& options, std::uint64_t seed,
                               std::uint64_t entity) {
   const GpuRequest& request = spec.request;
   JobPlan plan;
   plan.gpus = static_cast<double>(request.num_gpu) * static_cast<double>(pods);
-  plan.goodput_class = goodput_class_of(request, profile, plan.gpus);
+  plan.goodput_class = goodput_class_of(request, profile, plan.gpus > 1);
   plan.kind = work_kind_of(plan.goodput_class);
   const bool serves = profile.kind == JobKind::service;
   if (serves != (plan.kind == WorkKind::service)) {

@@ -53,9 +53,7 @@ class ExecutionModel {
   /// reached. Contract: time does not go back, neither here nor in started() and stopped().
   TimeNs run_until(TimeNs limit, std::vector<JobEnd>& ended);
 
-  JobAccount account(std::uint32_t job, TimeNs now) const { return jobs_[job].account(now); }
-  /// The mode of the last start. Contract: the job started.
-  StartMode start_mode(std::uint32_t job) const { return mode_[job]; }
+  JobAccount account(std::uint32_t job, TimeNs now) const;
   /// The window's figures at its end, or as they are now. `offered_cost_shares`: by GoodputClass, sum 1.
   ExecutionSummary summary(TimeNs now, const std::array<double, goodput_class_count>& offered_cost_shares);
 

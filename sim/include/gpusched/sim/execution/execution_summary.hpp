@@ -15,6 +15,11 @@ inline constexpr std::size_t goodput_class_count = 5;
 /// "service", "burst", "dev", "training", "gang".
 const char* to_string(GoodputClass goodput_class);
 
+/// Services and bursts: their work is counted by time within their limit.
+constexpr bool is_service(GoodputClass goodput_class) {
+  return goodput_class == GoodputClass::service || goodput_class == GoodputClass::burst;
+}
+
 /// How a job got its GPU.
 enum class StartMode : std::uint8_t { whole, mig, time_slice, mps };
 inline constexpr std::size_t start_mode_count = 4;

@@ -43,6 +43,12 @@ struct JobPlan {
   std::string trust_domain;
 };
 
+/// The class that a job's goodput is counted in. Of unknown job classes the profile decides.
+GoodputClass goodput_class_of(const GpuRequest& request, const JobProfile& profile, bool several_gpus);
+
+/// The name of the profile that the job really has; empty where it has none.
+const std::string& true_profile_of(const JobSpec& spec);
+
 /// The plan of `pods` pods of one spec that start together and run for `duration_ns` alone (-1: for ever).
 /// `entity` numbers the job's random draws, so that they are the same under every policy.
 /// invalid_argument: class and kind of the profile contradict each other.
