@@ -63,6 +63,11 @@ TEST(IndexBitsetTest, AgreesWithAnOrderedSetUnderRandomChanges) {
       const std::uint32_t from = draws.next_below(capacity);
       const auto next = expected.lower_bound(from);
       ASSERT_EQ(set.next(from), next == expected.end() ? IndexBitset::none : *next) << capacity << " " << step;
+      for (const std::uint32_t below : {from, capacity}) {
+        const auto above = expected.lower_bound(below);
+        ASSERT_EQ(set.previous(below), above == expected.begin() ? IndexBitset::none : *std::prev(above))
+            << capacity << " " << step << " below " << below;
+      }
       ASSERT_EQ(set.first(), expected.empty() ? IndexBitset::none : *expected.begin());
       ASSERT_EQ(set.count(), expected.size());
     }

@@ -74,10 +74,9 @@ class IndexBitset {
 
   /// The largest member < i, or none. Contract: i <= capacity.
   std::uint32_t previous(std::uint32_t i) const {
-    for (std::size_t level = 0; level < levels_.size() && count_ > 0; ++level) {
-      const std::uint32_t word = i >> 6;
-      const std::uint64_t below = (std::uint64_t{1} << (i & 63)) - 1;
-      const std::uint64_t rest = word < levels_[level].size() ? levels_[level][word] & below : 0;
+    for (std::size_t level = 0; level < levels_.size() && i > 0; ++level) {
+      const std::uint32_t word = (i - 1) >> 6;
+      const std::uint64_t rest = levels_[level][word] & (~std::uint64_t{0} >> (63 - ((i - 1) & 63)));
       if (rest != 0) {
         std::uint32_t found = (word << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(rest));
         while (level-- > 0) {
