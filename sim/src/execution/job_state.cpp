@@ -17,6 +17,7 @@ constexpr TimeNs draw_step_ns = 1000;  // draws are rounded to it: the last bits
 constexpr double ok_share_of_life = 0.95;
 constexpr double run_time_grace = 1.02;
 constexpr double run_time_grace_s = 60;
+constexpr double rounding = 1 + 1e-9;  // a limit that is just kept is kept, whatever the last bit says
 
 double to_s(TimeNs time_ns) { return static_cast<double>(time_ns) / ns; }
 
@@ -136,7 +137,7 @@ void JobState::settle(TimeNs now) {
     count_down(outage_left_ns_, passed_ns);
   } else {
     count_down(step_left_ns_, passed_ns);
-    if (plan_.kind == WorkKind::service && slowdown_ <= plan_.max_slowdown) {
+    if (plan_.kind == WorkKind::service && slowdown_ <= plan_.max_slowdown * rounding) {
       ok_ns_ += passed_ns;
       useful_s_ += passed_s * plan_.load * load_factor_ * plan_.gpus;
     }
@@ -254,7 +255,7 @@ bool JobState::meets_slo(TimeNs now) const {
     case WorkKind::service:
       return static_cast<double>(ok_ns_) >= ok_share_of_life * static_cast<double>(elapsed_ns);
     case WorkKind::session:
-      return mean_cell_slowdown(now) <= plan_.max_slowdown;
+      return mean_cell_slowdown(now) <= plan_.max_slowdown * rounding;
     case WorkKind::training:
       return plan_.max_slowdown == std::numeric_limits<double>::infinity() ||
              to_s(elapsed_ns) <= run_time_grace * plan_.max_slowdown * progress_s_ + run_time_grace_s;

@@ -28,7 +28,7 @@ struct SimulationOptions {
   std::uint64_t seed = 42;
   QueueDiscipline queue = QueueDiscipline::backfill;
   TimeNs reservation_patience_ns = 1200 * ns_per_s;  ///< lines: how long a job of several GPUs waits for a reservation
-  std::size_t most_reservations = 8;                 ///< lines: at a time
+  std::size_t most_reservations = 1;                 ///< lines: at a time
   bool preemption = true;
   DemandMix target;                ///< the mix that policies and fragmentation are measured against
   int fragmentation_percent = 95;  ///< share of the mix that counts as typical; docs/policies/fgd.md
