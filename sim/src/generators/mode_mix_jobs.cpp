@@ -16,7 +16,7 @@ namespace {
 
 constexpr double minute_s = 60;
 constexpr double hour_s = 3600;
-constexpr double low_load = .6;   ///< of its mean, two thirds of the time
+constexpr double low_load = .6;  ///< of its mean, two thirds of the time
 constexpr double high_load = 1.8;
 
 struct SlowdownLimit {
@@ -120,8 +120,8 @@ DurationLaw lognormal_law(double median_s, double sigma, double longest_s) {
 }
 
 DurationLaw training_law() {
-  return {.tail_weight = .15, .body_mu = 6.6, .body_sigma = 1.4, .tail_mu = 9.3, .tail_sigma = .9,
-          .longest_s = 6 * hour_s};
+  return {
+      .tail_weight = .15, .body_mu = 6.6, .body_sigma = 1.4, .tail_mu = 9.3, .tail_sigma = .9, .longest_s = 6 * hour_s};
 }
 
 }  // namespace
