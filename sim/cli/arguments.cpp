@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "gpusched/base/version.hpp"
+#include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/policy/registry.hpp"
 
 namespace gpusched::cli {
@@ -31,6 +32,12 @@ constexpr const char* generate_examples = R"(Examples:
 constexpr const char* convert_examples = R"(Examples:
   gpusched-sim convert openb:openb_pod_list_default.csv --nodes openb:openb_node_list_gpu_node.csv --to gtf:day
   kubectl get nodes,pods -A -o json | gpusched-sim convert kubectl:- --to gtf:cluster)";
+
+constexpr const char* fit_examples = R"(Examples:
+  gpusched-sim fit --data miso_a100_40gb_training.csv --model slice-training --plot residuals.svg
+  gpusched-sim fit --data parvagpu_a100_80gb --model slice-inference --max-copies 3
+  gpusched-sim fit --data measurements.csv --model time-slice --out constants.json
+  gpusched-sim list slowdown)";
 
 void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option(
@@ -75,6 +82,27 @@ std::string check_policies(const std::string& text) {
     }
   }
   return {};
+}
+
+std::string check_model(const std::string& name) {
+  const Result<const SlowdownModelInfo*> row = find_slowdown_model(name);
+  return row ? std::string() : row.error().to_string();
+}
+
+CLI::App* add_fit_command(CLI::App& app, FitArguments& fit) {
+  CLI::App* command = app.add_subcommand("fit", "fit a slowdown model to measurements, test it, draw the residuals");
+  command->add_option("--data", fit.data, "CSV files, or folders of them; columns: docs/formats/measurements.md")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->required();
+  command->add_option("--model", fit.model, "slowdown model; see 'list slowdown'")->check(check_model)->required();
+  command->add_option("--start", fit.start, "constants to start from, as --out writes them");
+  command->add_option("--max-copies", fit.max_copies, "leave out rows with more copies of a job")
+      ->check(CLI::Range(1, 64));
+  command->add_option("--out", fit.out, "write the fitted constants as JSON; - = stdout");
+  command->add_option("--plot", fit.plot, "draw predictions and residuals as SVG; - = stdout");
+  command->add_flag("--json", fit.json, "print the fit as JSON, with every point");
+  command->footer(fit_examples);
+  return command;
 }
 
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
@@ -162,14 +190,17 @@ void build(CLI::App& app, Arguments& arguments) {
   convert->add_option("--to", arguments.convert.to, "FORMAT:PATH")->required();
   convert->footer(convert_examples);
 
-  CLI::App* list = app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators");
-  list->add_option("what", arguments.list.what, "policies | models | profiles | formats | generators")
+  CLI::App* fit = add_fit_command(app, arguments.fit);
+
+  CLI::App* list =
+      app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators, slowdown");
+  list->add_option("what", arguments.list.what, "policies | models | profiles | formats | generators | slowdown")
       ->required()
-      ->check(CLI::IsMember({"policies", "models", "profiles", "formats", "generators"}));
+      ->check(CLI::IsMember({"policies", "models", "profiles", "formats", "generators", "slowdown"}));
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, list}) {
+  for (CLI::App* command : {run, compare, generate, convert, fit, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

@@ -45,6 +45,13 @@ struct ConvertArguments {
   std::string from, nodes, to;
 };
 
+struct FitArguments {
+  std::vector<std::string> data;
+  std::string model, start, out, plot;
+  int max_copies = 0;  // 0: all
+  bool json = false;
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -59,6 +66,7 @@ struct Arguments {
   CompareArguments compare;
   GenerateArguments generate;
   ConvertArguments convert;
+  FitArguments fit;
   ListArguments list;
 };
 

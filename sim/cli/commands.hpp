@@ -10,6 +10,7 @@ Status run(const RunArguments& arguments);
 Status compare(const CompareArguments& arguments);
 Status generate(const GenerateArguments& arguments);
 Status convert(const ConvertArguments& arguments);
+Status fit(const FitArguments& arguments);
 Status list(const ListArguments& arguments);
 
 }  // namespace gpusched::cli

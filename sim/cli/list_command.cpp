@@ -5,6 +5,7 @@
 
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/model/mig_lattice.hpp"
+#include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/policy/registry.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
@@ -55,6 +56,19 @@ Json formats_json() {
     rows.push_back({{"name", row.name},
                     {"description", std::string(row.description) + (row.write == nullptr ? " (read only)" : "")},
                     {"path", row.path_meaning}});
+  }
+  return rows;
+}
+
+Json slowdown_json() {
+  Json rows = Json::array();
+  for (const SlowdownModelInfo& row : slowdown_models()) {
+    rows.push_back({{"name", row.name},
+                    {"description", row.description},
+                    {"needs", row.needs},
+                    {"validity", row.validity},
+                    {"error", row.error},
+                    {"source", row.source}});
   }
   return rows;
 }
@@ -127,6 +141,11 @@ void print(const Json& rows) {
     if (row.contains("path")) {
       std::cout << "    " << row["path"].get<std::string>() << "\n";
     }
+    for (const char* fact : {"needs", "validity", "error", "source"}) {
+      if (row.contains(fact)) {
+        std::cout << "    " << std::left << std::setw(9) << fact << " " << row[fact].get<std::string>() << "\n";
+      }
+    }
   }
 }
 
@@ -137,6 +156,7 @@ Status list(const ListArguments& arguments) {
                       : arguments.what == "models"     ? Result<Json>(models_json())
                       : arguments.what == "formats"    ? Result<Json>(formats_json())
                       : arguments.what == "generators" ? Result<Json>(generators_json())
+                      : arguments.what == "slowdown"   ? Result<Json>(slowdown_json())
                                                        : profiles_json(arguments.name);
   if (!rows) {
     return rows.error();

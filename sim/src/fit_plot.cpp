@@ -19,8 +19,8 @@ constexpr double legend_x = 990;
 constexpr int width = 1160;
 constexpr int height = 530;
 constexpr double log_ratio = 100;  // of the largest over the smallest value
-constexpr std::array<std::string_view, 10> colours = {"#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
-                                                      "#8c564b", "#e377c2", "#17becf", "#bcbd22", "#444444"};
+constexpr std::array<std::string_view, 12> colours = {"#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b",
+                                                      "#e377c2", "#17becf", "#bcbd22", "#444444", "#000080", "#8fbc8f"};
 constexpr std::size_t legend_rows = 24;
 
 std::string decimal(double value, int precision = 6) {
