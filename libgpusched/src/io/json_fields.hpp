@@ -14,8 +14,8 @@ namespace gpusched::io {
 
 using OrderedJson = nlohmann::ordered_json;
 
-/// Parses one JSON document. Errors (data_loss) name file and line; a key that occurs twice in an object is one,
-/// because JSON libraries keep either value.
+/// Parses one JSON document. Errors (data_loss) name file and line; a key that occurs twice in an object is one, because
+/// JSON libraries keep either value.
 Result<OrderedJson> parse_json(std::string_view text, const std::string& file);
 
 /// Reads the members of JSON objects into values. The first problem counts and names the member's path and its value;
