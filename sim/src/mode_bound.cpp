@@ -18,7 +18,6 @@ namespace {
 
 constexpr double unit = static_cast<double>(milli_per_unit);
 constexpr std::array<double, 9> memory_weights = {.1, .2, .3, .4, .5, .6, .7, .8, .9};
-constexpr double load_memory_weight = .5;
 
 /// Tolerated slowdown; without a statement anything is.
 double limit_of(const GpuRequest& request) {
@@ -105,8 +104,7 @@ void FluidCost::add_shared(const GpuRequest& request, const JobProfile& profile,
     mps.most_sum = mps.demand + (std::isinf(limit) ? 1 / load : limit / (1 + load * limit)) - 1;
   } else {
     mps.active = has_work_to_do(request, profile) ? 1 : tenant.activity_milli / unit;
-    alternatives_.push_back(
-        {.mode = SharingMode::time_slice, .memory = memory, .compute = mps.active * engine_active});
+    alternatives_.push_back({.mode = SharingMode::time_slice, .memory = memory, .compute = mps.active * engine_active});
     mps.engine_active = engine_active;
     mps.demand = mps_demand;
     // 1 - u + u slow <= T
@@ -160,7 +158,7 @@ struct Gpus {
 
 /// One job in the knapsack.
 struct FluidJob {
-  double useful = 0;  ///< most useful full-GPU seconds within the window
+  double useful = 0;                                 ///< most useful full-GPU seconds within the window
   std::array<double, memory_weights.size()> cost{};  ///< GPU-seconds for all of it
 };
 

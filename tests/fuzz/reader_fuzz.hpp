@@ -26,6 +26,7 @@ inline void check_outcome(ReadOutcome& outcome) {
   GPUSCHED_CHECK(again.trace.nodes.size() == outcome.trace.nodes.size(), "nodes are lost");
   GPUSCHED_CHECK(again.trace.jobs.size() == outcome.trace.jobs.size(), "jobs are lost");
   GPUSCHED_CHECK(again.trace.events.size() == outcome.trace.events.size(), "events are lost");
+  GPUSCHED_CHECK(again.trace.profiles == outcome.trace.profiles, "profiles are lost or changed");
   GPUSCHED_CHECK(write_gtf_jsonl(again.trace) == lines, "the second writing differs");
 }
 

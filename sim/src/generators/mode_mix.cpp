@@ -29,20 +29,18 @@ constexpr std::array<GeneratorParameter, 6> parameters = {
 constexpr std::string_view gpu_model_name = "A100-80GB";
 constexpr TimeNs step_ns = ns_per_s / 1000;
 constexpr int warm_up_h = 5;
-constexpr double load_memory_weight = .5;
 /// Jobs drawn to find what one costs in the mean; their own seed, so that rates do not depend on the trace's.
 constexpr std::uint64_t calibration_jobs = 4096;
 constexpr std::uint64_t calibration_seed = 0;
 
 /// Shares of burst, service, dev, training on one GPU, gangs.
-constexpr std::array<ModeMix, 7> mixes = {
-    {{"inference", {.20, .55, .10, .15 * .97, .15 * .03}, {.3, .5, .1, .1, .1}},
-     {"dev", {.05, .15, .60, .20 * .95, .20 * .05}, {.2, .3, .1, .1, .1}},
-     {"training", {.05, .10, .10, .75 * .90, .75 * .10}, {.2, .3, .1, .1, .1}},
-     {"mixedday", {.15, .30, .25, .30 * .94, .30 * .06}, {.3, .4, .15, .1, .1}},
-     {"shift", {.15, .20, .30, .35 * .94, .35 * .06}, {.3, .4, .15, .1, .1}},
-     {"smalliso", {0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, true},
-     {"gangs", {0, .05, 0, .95 * .40, .95 * .60}, {0, .3, 0, .5, .5}}}};
+constexpr std::array<ModeMix, 7> mixes = {{{"inference", {.20, .55, .10, .15 * .97, .15 * .03}, {.3, .5, .1, .1, .1}},
+                                           {"dev", {.05, .15, .60, .20 * .95, .20 * .05}, {.2, .3, .1, .1, .1}},
+                                           {"training", {.05, .10, .10, .75 * .90, .75 * .10}, {.2, .3, .1, .1, .1}},
+                                           {"mixedday", {.15, .30, .25, .30 * .94, .30 * .06}, {.3, .4, .15, .1, .1}},
+                                           {"shift", {.15, .20, .30, .35 * .94, .35 * .06}, {.3, .4, .15, .1, .1}},
+                                           {"smalliso", {0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, true},
+                                           {"gangs", {0, .05, 0, .95 * .40, .95 * .60}, {0, .3, 0, .5, .5}}}};
 
 struct Parameters {
   std::size_t mix = 0;
@@ -63,7 +61,7 @@ Result<Parameters> read_parameters(const GeneratorValues& values) {
   result.mix = reader.choice("mix", names);
   result.load = reader.number("load", 0.01, 10);
   result.hours = reader.integer("hours", warm_up_h + 1, 24);
-  result.nodes = reader.integer("nodes", 1, 2'000);
+  result.nodes = reader.integer("nodes", 1, 1'000);
   result.gpus_per_node = reader.integer("gpus", 8, 16);  // a gang of eight fits a node
   result.unknown = reader.number("unknown", 0, 1);
   if (!reader.ok()) {
@@ -110,7 +108,8 @@ CoxProfile arrivals_of(const Parameters& given, ModeMixSource source, GpuModelId
   const ModeMix& mix = mixes[given.mix];
   const double gpu_s_per_job = mean_cost(mix, source, model) * mode_mix_class(source).mean_s();
   CoxProfile profile;
-  profile.jobs_per_hour = given.load * mix.demand[static_cast<std::size_t>(source)] * given.gpus() * 3600 / gpu_s_per_job;
+  profile.jobs_per_hour =
+      given.load * mix.demand[static_cast<std::size_t>(source)] * given.gpus() * 3600 / gpu_s_per_job;
   profile.by_hour = rate_by_hour(mix.name, source, given.hours);
   profile.by_weekday.fill(1);
   profile.log_sigma = mix.name == "mixedday" ? .5 : .25;
@@ -194,6 +193,8 @@ Result<Trace> generate_mode_mix(const GeneratorValues& values, std::uint64_t see
             builder, trace);
   }
   builder.finish();
+  trace.metadata["counts_from_s"] = std::to_string(3600 * warm_up_h);
+  trace.metadata["counts_to_s"] = std::to_string(3600 * given.hours);
   return trace;
 }
 

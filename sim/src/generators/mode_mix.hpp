@@ -26,8 +26,8 @@ struct ModeMix {
 
 /// One job before it has a time.
 struct ModeMixJob {
-  JobProfile profile;  ///< without name
-  GpuRequest request;  ///< without profile name
+  JobProfile profile;    ///< without name
+  GpuRequest request;    ///< without profile name
   bool unknown = false;  ///< the scheduler is not told its profile
   double duration_s = 0;
 };

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double minute_s = 60;
 constexpr double hour_s = 3600;
-constexpr double low_load = .6;   ///< of its mean, two thirds of the time
+constexpr double low_load = .6;  ///< of its mean, two thirds of the time
 constexpr double high_load = 1.8;
 
 struct SlowdownLimit {
@@ -56,9 +56,9 @@ Activity mean_of(double value) {
   return activity;
 }
 
-/// The load that a service can have at most, in whole thousandths: at its high load it must meet its limit alone on a
-/// whole GPU.
-double most_load(double max_slowdown) { return std::floor(1000 * (1 - 1 / max_slowdown) / high_load) / 1000; }
+/// The load that a service can have at most, in whole thousandths: at its high load it must stay below its limit alone on
+/// a whole GPU, not just reach it.
+double most_load(double max_slowdown) { return (std::ceil(1000 * (1 - 1 / max_slowdown) / high_load) - 1) / 1000; }
 
 void draw_service(const ModeMix& mix, Philox& stream, ModeMixJob& job) {
   JobProfile& profile = job.profile;
@@ -120,8 +120,8 @@ DurationLaw lognormal_law(double median_s, double sigma, double longest_s) {
 }
 
 DurationLaw training_law() {
-  return {.tail_weight = .15, .body_mu = 6.6, .body_sigma = 1.4, .tail_mu = 9.3, .tail_sigma = .9,
-          .longest_s = 6 * hour_s};
+  return {
+      .tail_weight = .15, .body_mu = 6.6, .body_sigma = 1.4, .tail_mu = 9.3, .tail_sigma = .9, .longest_s = 6 * hour_s};
 }
 
 }  // namespace

@@ -6,16 +6,14 @@
 
 namespace gpusched::sim {
 
-/// Called by the parser for each token. The parser keeps its own stack, so depth costs it nothing; we stop at two, below
-/// the document at sixteen, because those who read it may not.
+/// Called by the parser for each token. The parser keeps its own stack, so depth costs it nothing; we stop at two,
+/// below the document at sixteen, because those who read it may not.
 class JsonLineHandler {
  public:
   explicit JsonLineHandler(JsonLine& line) : line_(line) {}
 
   bool null() { return in_document_ ? document_value("null") : value(""); }
-  bool boolean(bool flag) {
-    return in_document_ ? document_value(flag ? "true" : "false") : value(flag ? "1" : "0");
-  }
+  bool boolean(bool flag) { return in_document_ ? document_value(flag ? "true" : "false") : value(flag ? "1" : "0"); }
   bool number_integer(std::int64_t number) { return number_text(std::to_string(number)); }
   bool number_unsigned(std::uint64_t number) { return number_text(std::to_string(number)); }
   bool number_float(double, const std::string& text) { return number_text(text); }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -19,18 +20,29 @@ std::string trace_folder(const std::string& name) {
 }
 
 TEST(ShippedTracesTest, AreWhatTheirGeneratorsGive) {
-  const std::map<std::string, std::uint64_t> seeds = {{"tiny", 1}, {"mixed-day", 1}, {"openb-like", 1}};
-  for (const auto& [name, seed] : seeds) {
+  struct Made {
+    std::string name;
+    std::uint64_t seed;
+    std::map<std::string, std::string> parameters;
+  };
+  const std::vector<Made> made = {
+      {"tiny", 1, {}},
+      {"mixed-day", 1, {}},
+      {"mode-mix", 19, {{"mix", "training"}, {"nodes", "1"}, {"hours", "6"}, {"load", "0.3"}, {"unknown", "0.1"}}},
+      {"openb-like", 1, {}}};
+  for (const auto& [name, seed, parameters] : made) {
     const Result<ReadOutcome> read = read_trace("gtf:" + trace_folder(name));
     ASSERT_TRUE(read.ok()) << read.error().to_string();
     EXPECT_EQ(read.value().report.read, read.value().report.kept) << name;
-    const Result<Trace> generated = generate_trace(name, {}, seed);
+    EXPECT_TRUE(read.value().report.doubtful.empty()) << name;
+    const Result<Trace> generated = generate_trace(name, parameters, seed);
     ASSERT_TRUE(generated.ok()) << generated.error().to_string();
     const Trace& shipped = read.value().trace;
     const Trace& trace = generated.value();
     EXPECT_EQ(shipped.metadata, trace.metadata) << name;
     EXPECT_EQ(shipped.nodes, trace.nodes) << name;
     EXPECT_EQ(shipped.gangs, trace.gangs) << name;
+    EXPECT_EQ(shipped.profiles, trace.profiles) << name;
     EXPECT_EQ(shipped.events, trace.events) << name;
     ASSERT_EQ(shipped.jobs.size(), trace.jobs.size()) << name;
     for (std::size_t i = 0; i < trace.jobs.size(); ++i) {

@@ -49,6 +49,9 @@ class Fingerprint {
     for (const std::string& gang : trace.gangs) {
       add(gang);
     }
+    for (const JobProfile& profile : trace.profiles) {
+      add_profile(profile);
+    }
     for (const TraceEvent& event : trace.events) {
       add(event.time_ns, event.target, event.target_id, event.event, event.cause, event.duration_ns);
     }
@@ -67,12 +70,24 @@ class Fingerprint {
     }
   }
 
+  void add_profile(const JobProfile& p) {
+    const auto millionths = [](const auto& value) { return std::llround(value * 1e6); };
+    const Activity load = p.request_load.value_or(Activity{});
+    add(p.name, p.revision, static_cast<int>(p.kind), p.gpu_model.value, millionths(p.engine_active.mean),
+        millionths(p.sm_active.value_or(Activity{}).mean), millionths(p.dram_active.mean), p.memory_peak_mib,
+        millionths(p.duty_cycle), millionths(load.mean), millionths(load.p50.value_or(-1)),
+        millionths(load.p95.value_or(-1)), millionths(p.service_time_ms.value_or(-1)), p.source);
+  }
+
   void add_spec(const JobSpec& spec) {
     const GpuRequest& r = spec.request;
     add(spec.kind, spec.replicas, spec.gang_min, spec.tenant, spec.user, spec.queue, spec.qos);
     add(r.cpu_milli, r.memory_mib, r.num_gpu, r.gpu_milli, r.gpu_memory_mib, r.mig_profile, static_cast<int>(r.mode),
         r.priority, static_cast<int>(r.preemptible), static_cast<int>(r.job_class), static_cast<int>(r.isolation),
         std::llround(r.max_slowdown * 1e6), r.job_profile);
+    if (!r.trust_domain.empty() || !spec.true_profile.empty()) {  // added later: older traces keep their fingerprint
+      add(r.trust_domain, spec.true_profile);
+    }
     for (const std::string& model : r.gpu_models) {
       add(model);
     }
@@ -111,13 +126,14 @@ TEST(TraceGeneratorsTest, ListsEveryGeneratorWithItsParameters) {
       EXPECT_FALSE(parameter.default_value.empty()) << generator.name << " " << parameter.name;
     }
   }
-  EXPECT_EQ(names, (std::set<std::string_view>{"mig-mix", "mixed-day", "openb-like", "tiny"}));
+  EXPECT_EQ(names, (std::set<std::string_view>{"mig-mix", "mixed-day", "mode-mix", "openb-like", "tiny"}));
 }
 
 TEST(TraceGeneratorsTest, GivesTheSameTraceOnEveryCompiler) {
   // Seed 7 and default parameters; a change here is a change of every published result on generated traces.
   const std::map<std::string_view, std::uint64_t> expected = {{"mig-mix", 0x86bcf6eade9afda7ULL},
                                                               {"mixed-day", 0x9c26b6602551526aULL},
+                                                              {"mode-mix", 0xcdda0585aa6c76b1ULL},
                                                               {"openb-like", 0xb5804a681eb05d7aULL},
                                                               {"tiny", 0xec2ca2eb98237878ULL}};
   for (const TraceGenerator& generator : trace_generators()) {
@@ -129,7 +145,7 @@ TEST(TraceGeneratorsTest, GivesTheSameTraceOnEveryCompiler) {
 }
 
 TEST(TraceGeneratorsTest, GivesAnotherTraceForAnotherSeed) {
-  for (const std::string_view name : {"mig-mix", "mixed-day", "openb-like"}) {
+  for (const std::string_view name : {"mig-mix", "mixed-day", "mode-mix", "openb-like"}) {
     EXPECT_NE(generated(name, {}, 1).jobs, generated(name, {}, 2).jobs) << name;
   }
 }
@@ -170,7 +186,7 @@ TEST(TraceGeneratorsTest, SaysInTheMetadataHowToRepeatTheTrace) {
 TEST(TraceGeneratorsTest, NamesWhatItKnowsWhenANameIsUnknown) {
   const Error generator = refusal("mig_mix", {});
   EXPECT_EQ(generator.code, ErrorCode::not_found);
-  EXPECT_NE(generator.message.find("mig-mix, mixed-day, openb-like, tiny"), std::string::npos) << generator.message;
+  EXPECT_NE(generator.message.find("mig-mix, mixed-day, mode-mix, openb-like, tiny"), std::string::npos) << generator.message;
   const Error parameter = refusal("mig-mix", {{"rho", "1"}});
   EXPECT_EQ(parameter.code, ErrorCode::not_found);
   EXPECT_NE(parameter.message.find("mix, load, gpus"), std::string::npos) << parameter.message;
@@ -195,6 +211,15 @@ TEST(TraceGeneratorsTest, RefusesValuesOutOfRange) {
         {"mean_lifetime_s", "0"},
         {"model", "H900"}}},
       {"mixed-day", {{"days", "0"}, {"nodes", "1"}, {"load", "1e9"}, {"model", "mix"}}},
+      {"mode-mix",
+       {{"mix", "mixed-day"},
+        {"load", "0"},
+        {"hours", "5"},
+        {"hours", "25"},
+        {"nodes", "0"},
+        {"gpus", "4"},
+        {"unknown", "1.5"},
+        {"unknown", "-0.1"}}},
       {"openb-like", {{"jobs", "0"}, {"jobs", " 5"}, {"nodes", "1000000000"}, {"load", "1e-9"}}}};
   for (const auto& [name, values] : absurd) {
     for (const auto& [parameter, value] : values) {

@@ -177,12 +177,12 @@ ReadOutcome full_trace() {
                    "mig_profile,max_slowdown,job_profile,node_labels,gpu_models,replicas,gang_id,gang_min,"
                    "cpu_milli,memory_mib,priority,preemptible,qos,tenant,user,queue,deadline_s,max_wait_s,after,"
                    "think_s,checkpoint_s,ckpt_cost_s,restart_cost_s,elastic_min,elastic_max,isolation,affinity,"
-                   "state,obs_start_s,obs_wait_s,censored,ref_gpu,perf,x_own\n"
+                   "state,obs_start_s,obs_wait_s,censored,ref_gpu,perf,x_own,true_profile,trust_domain\n"
                    "j0,batch,burst,0.5,10.000000001,99,2,500,8192,time_slice,,1.25,prof,zone=a|disk=ssd,T4|P100,"
                    "4,g0,3,1500,2048,-7,0,Burstable,\"t,1\",u,q,100,60,j1|j2,1.50,300,2,30,1,8,memory,spread:2,"
-                   "completed,1,0.5,1,T4,A100=1|H100=1.9,\"own\nvalue\"\n"
-                   "j1,session,dev,1,,,1,,,mig,1g.10gb,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,007\n"
-                   "j2,pod,,1,5,,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n",
+                   "completed,1,0.5,1,T4,A100=1|H100=1.9,\"own\nvalue\",real,team-a\n"
+                   "j1,session,dev,1,,,1,,,mig,1g.10gb,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,007,,\n"
+                   "j2,pod,,1,5,,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n",
                    "jobs.csv", outcome)
           .ok());
   EXPECT_TRUE(
@@ -235,6 +235,8 @@ TEST(GtfReaderTest, InterpretsTheColumnsOfAJob) {
   expected.request.isolation = Isolation::memory;
   expected.request.max_slowdown = 1.25;
   expected.request.job_profile = "prof";
+  expected.request.trust_domain = "team-a";
+  expected.true_profile = "real";
   EXPECT_EQ(trace.specs[job.spec], expected);
   EXPECT_EQ(trace.jobs[1].duration_ns, -1);
 }
@@ -332,6 +334,107 @@ TEST(GtfJsonlReaderTest, RowsWithoutRequiredFieldsAndOtherTypesAreCounted) {
                                                                          {"services_not_read", 1},
                                                                          {"unknown_type", 1},
                                                                          {"type_missing", 1}}));
+  expect_sums_up(outcome.report);
+}
+
+constexpr const char* training_profile =
+    "{\"name\":\"train\",\"revision\":3,\"kind\":\"closed\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":0.9},"
+    "\"sm_active\":{\"mean\":0.75,\"p50\":0.7},\"dram_active\":{\"mean\":0.1},\"memory_peak_mib\":20000,\"duty_cycle\":1.0,"
+    "\"slice_speeds\":{\"1g.10gb\":0.2,\"3g.40gb\":0.55},\"source\":\"a \\\"quoted\\\" {note}, [1]\"}";
+constexpr const char* service_profile =
+    "{\"name\":\"serve\",\"revision\":1,\"kind\":\"service\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":1.0},"
+    "\"dram_active\":{\"mean\":0.30000000000000004},\"memory_peak_mib\":4000,\"duty_cycle\":1.0,"
+    "\"request_load\":{\"mean\":0.1,\"p95\":0.18},\"service_time_ms\":60.5}";
+
+std::string profiles_text(const std::string& profiles) { return "{\"version\":1,\"profiles\":[" + profiles + "]}"; }
+
+std::string profile_line(const std::string& profile) {
+  return "{\"type\":\"profile\",\"profile\":" + profile + "}\n";
+}
+
+TEST(GtfProfilesTest, FileAndLinesCarryTheSameProfilesBothWays) {
+  ReadOutcome from_file;
+  const std::string both = std::string(training_profile) + "," + service_profile;
+  const Status status = read_gtf_profiles(profiles_text(both), "profiles.json", from_file);
+  ASSERT_TRUE(status.ok()) << status.error().to_string();
+  ASSERT_EQ(from_file.trace.profiles.size(), 2U);
+  EXPECT_EQ(from_file.trace.profiles[0].revision, 3);
+  EXPECT_EQ(from_file.trace.profiles[1].dram_active.mean, 0.30000000000000004);
+  EXPECT_EQ(from_file.report.kept, 2);
+  expect_sums_up(from_file.report);
+  ReadOutcome from_lines;
+  const std::string lines = jsonl_head + profile_line(training_profile) + profile_line(service_profile);
+  ASSERT_TRUE(read_gtf_jsonl(lines, "t.gtf.jsonl", from_lines).ok());
+  EXPECT_EQ(from_lines.trace.profiles, from_file.trace.profiles);
+  EXPECT_EQ(from_lines.report.kept, 2);
+  EXPECT_EQ(write_gtf_jsonl(from_lines.trace), lines);
+  ReadOutcome again;
+  ASSERT_TRUE(read_gtf_profiles(write_gtf_csv(from_lines.trace).profiles, "again", again).ok());
+  EXPECT_EQ(again.trace.profiles, from_file.trace.profiles);
+  EXPECT_EQ(write_gtf_csv(full_trace().trace).profiles, "");
+}
+
+TEST(GtfProfilesTest, BadProfilesAreErrorsThatNameFileAndProfile) {
+  const auto refusal = [](const std::string& text) {
+    ReadOutcome outcome;
+    const Status status = read_gtf_profiles(text, "dir/profiles.json", outcome);
+    EXPECT_FALSE(status.ok()) << text;
+    EXPECT_TRUE(outcome.trace.profiles.empty());
+    EXPECT_EQ(outcome.report.read, 0);
+    return status.ok() ? Error{} : status.error();
+  };
+  EXPECT_EQ(refusal("{\"version\":1,\"profiles\":[").code, ErrorCode::data_loss);
+  EXPECT_EQ(refusal("{\"version\":2,\"profiles\":[]}").code, ErrorCode::unsupported);
+  std::string above_one = service_profile;
+  above_one.replace(above_one.find("0.18"), 4, "1.80");
+  const Error error = refusal(profiles_text(std::string(training_profile) + "," + above_one));
+  EXPECT_EQ(error.file, "dir/profiles.json");
+  EXPECT_NE(error.message.find("'serve'"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("1.8"), std::string::npos) << error.message;
+  EXPECT_EQ(refusal(profiles_text(std::string(service_profile) + "," + service_profile)).code,
+            ErrorCode::already_exists);
+}
+
+TEST(GtfProfilesTest, BadLinesAreErrorsThatNameTheLine) {
+  const auto refusal = [](const std::string& line) {
+    const Error error = jsonl_error(jsonl_head + profile_line(training_profile) + line);
+    EXPECT_EQ(error.line, 3) << line;
+    EXPECT_EQ(error.file, "t.gtf.jsonl");
+    return error.message;
+  };
+  EXPECT_NE(refusal(profile_line(training_profile)).find("'train' is in the trace already"), std::string::npos);
+  EXPECT_NE(refusal("{\"type\":\"profile\"}\n").find("no profile"), std::string::npos);
+  EXPECT_NE(refusal(profile_line("7")).find("not an object"), std::string::npos);
+  EXPECT_NE(refusal(profile_line("null")).find("not an object"), std::string::npos);
+  EXPECT_NE(refusal("{\"type\":\"profile\",\"name\":\"x\",\"profile\":{}}\n").find("'name'"), std::string::npos);
+  EXPECT_NE(refusal("{\"type\":\"profile\",\"profile\":{},\"profile\":{}}\n").find("'profile'"), std::string::npos);
+  std::string unknown_field = service_profile;
+  unknown_field.insert(1, "\"colour\":null,");
+  EXPECT_NE(refusal(profile_line(unknown_field)).find("colour"), std::string::npos);
+  std::string repeated_field = service_profile;
+  repeated_field.insert(1, "\"revision\":1,");
+  EXPECT_NE(refusal(profile_line(repeated_field)).find("revision"), std::string::npos);
+  EXPECT_NE(refusal(profile_line(std::string(100'000, '[') + std::string(100'000, ']'))).find("nested too deep"),
+            std::string::npos);
+}
+
+TEST(GtfProfilesTest, JobsThatNameAnUnknownProfileAreKeptAndCounted) {
+  ReadOutcome outcome;
+  ASSERT_TRUE(read_gtf_csv("id,kind,submit_s,num_gpu,job_profile,true_profile\n"
+                           "a,pod,0,1,train,\nb,pod,1,1,trian,\nc,pod,2,1,trian,serve\nd,pod,3,1,,\ne,pod,4,1,,lost\n",
+                           "jobs.csv", outcome)
+                  .ok());
+  ASSERT_TRUE(
+      read_gtf_profiles(profiles_text(std::string(training_profile) + "," + service_profile), "p", outcome).ok());
+  finish_gtf(outcome);
+  EXPECT_EQ(outcome.trace.jobs.size(), 5U);
+  EXPECT_EQ(outcome.trace.specs[outcome.trace.jobs[1].spec].request.job_profile, "trian");
+  EXPECT_EQ(outcome.report.kept, 7);
+  EXPECT_EQ(outcome.report.doubtful,
+            (std::map<std::string, std::int64_t>{{"job_profile_unknown", 2}, {"true_profile_unknown", 1}}));
+  ASSERT_EQ(outcome.report.examples.size(), 2U);
+  EXPECT_NE(outcome.report.examples[0].find("b names 'trian', c names 'trian'"), std::string::npos)
+      << outcome.report.examples[0];
   expect_sums_up(outcome.report);
 }
 

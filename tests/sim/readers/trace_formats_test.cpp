@@ -98,6 +98,30 @@ TEST_F(TraceFormatsTest, WritesADirectoryAndForgetsAnOlderTrace) {
   EXPECT_EQ(again.value().trace, trace);
 }
 
+TEST_F(TraceFormatsTest, ProfilesLieBesideTheTables) {
+  const std::string profiles =
+      "{\"version\":1,\"profiles\":[{\"name\":\"p\",\"kind\":\"closed\",\"gpu_model\":\"T4\",\"engine_active\":{\"mean\":1},"
+      "\"dram_active\":{\"mean\":0.5},\"memory_peak_mib\":100}]}";
+  write("d/jobs.csv", "id,kind,submit_s,num_gpu,job_profile\na,pod,0,1,p\nb,pod,1,1,q\n");
+  write("d/profiles.json", profiles);
+  const auto outcome = read_trace(path("d"));
+  ASSERT_TRUE(outcome.ok()) << message_of(outcome);
+  EXPECT_EQ(outcome.value().trace.profiles.size(), 1U);
+  EXPECT_EQ(outcome.value().report.read, 3);
+  EXPECT_EQ(outcome.value().report.doubtful.at("job_profile_unknown"), 1);
+  EXPECT_EQ(read_jobs(path("d")).value().trace.profiles, outcome.value().trace.profiles);
+  // Written, read as lines, written again: nothing changes; a trace without profiles takes the file away.
+  ASSERT_TRUE(write_trace("gtf-jsonl", outcome.value().trace, path("t.gtf.jsonl.gz")).ok());
+  const auto lines = read_trace(path("t.gtf.jsonl.gz"));
+  ASSERT_TRUE(lines.ok()) << message_of(lines);
+  ASSERT_TRUE(write_trace("gtf", lines.value().trace, path("out")).ok());
+  EXPECT_EQ(read_trace(path("out")).value().trace, outcome.value().trace);
+  ASSERT_TRUE(write_trace("gtf", read_trace(write("jobs.csv", jobs_text)).value().trace, path("out")).ok());
+  EXPECT_FALSE(fs::exists(path("out") + "/profiles.json"));
+  write("d/profiles.json", "{\"version\":1,\"profiles\":[{}]}");
+  EXPECT_EQ(read_trace(path("d")).error().file, path("d") + "/profiles.json");
+}
+
 TEST_F(TraceFormatsTest, TablesNotReadYetAreCounted) {
   write("d/jobs.csv", jobs_text);
   write("d/services.csv", "id,class\ns0,burst\n");

@@ -12,13 +12,13 @@ namespace gpusched {
 
 /// One GPU, share or MIG instance of one pod.
 struct GpuAssignment {
-  std::uint16_t gpu = 0;          ///< index within the node
-  std::uint16_t share_milli = 0;  ///< of the MIG-off device; 0 for an instance
-  SliceRange range;               ///< of the instance; size 0 otherwise
-  MigProfileId profile;           ///< of the instance; invalid otherwise
-  std::uint8_t mig_labels = 0;    ///< MigLabel bits that the instance takes
+  std::uint16_t gpu = 0;                                   ///< index within the node
+  std::uint16_t share_milli = 0;                           ///< of the MIG-off device; 0 for an instance
+  SliceRange range;                                        ///< of the instance; size 0 otherwise
+  MigProfileId profile;                                    ///< of the instance; invalid otherwise
+  std::uint8_t mig_labels = 0;                             ///< MigLabel bits that the instance takes
   PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a share that a choice of mode placed
-  std::int32_t memory_mib = 0;    ///< taken from the device's memory; 0 for whole devices and instances
+  std::int32_t memory_mib = 0;  ///< taken from the device's memory; 0 for whole devices and instances
 
   friend bool operator==(const GpuAssignment&, const GpuAssignment&) = default;
 };

@@ -33,7 +33,7 @@ struct GpuRequest {
   bool preemptible = true;                                       ///< may be evicted for a higher priority
   JobClass job_class = JobClass::unknown;
   Isolation isolation = Isolation::none;
-  double max_slowdown = 0;  ///< tolerated against alone on the whole GPU; 0 = not stated
+  double max_slowdown = 0;   ///< tolerated against alone on the whole GPU; 0 = not stated
   std::string job_profile;   ///< name of a JobProfile; empty = unknown
   std::string trust_domain;  ///< only pods of one domain may share an MPS server; empty = with nobody
 

@@ -13,6 +13,9 @@
 
 namespace gpusched::sim {
 
+/// Worth of memory at which load is counted.
+inline constexpr double load_memory_weight = .3;
+
 /// What one job costs in each sharing mode, as a fluid: GPUs held per second of its duration while it progresses at the
 /// pace it has alone on a whole GPU. A GPU is worth `memory_weight` of memory and 1 - memory_weight of compute, and the
 /// job is charged its share of both. Only modes count that are legal and can keep the job's max_slowdown at its mean
@@ -37,9 +40,9 @@ class FluidCost {
   /// Shares under MPS depend on how many others there are; the best number depends on the weight.
   struct MpsShares {
     double memory = 0;
-    double active = 1;            ///< share of the duration in which it works
-    double engine_active = 0;     ///< 0: its duration does not grow with its slowdown
-    double demand = 0;            ///< own
+    double active = 1;                   ///< share of the duration in which it works
+    double engine_active = 0;            ///< 0: its duration does not grow with its slowdown
+    double demand = 0;                   ///< own
     double least_sum = 0, most_sum = 0;  ///< of the demands on the GPU
 
     double gpus(double memory_weight) const;

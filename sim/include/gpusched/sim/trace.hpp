@@ -85,8 +85,8 @@ struct Trace {
   std::vector<TraceNode> nodes;                 ///< in file order
   std::vector<std::string> node_extra_columns;  ///< names, with x_ in GTF
   std::vector<JobSpec> specs;
-  std::vector<TraceJob> jobs;         ///< by submit time; equal times in file order
-  std::vector<JobProfile> profiles;   ///< that specs name; each name once, each one valid
+  std::vector<TraceJob> jobs;        ///< by submit time; equal times in file order
+  std::vector<JobProfile> profiles;  ///< that specs name; each name once, each one valid
   std::vector<std::string> gangs;
   std::vector<std::string> job_extra_columns;
   std::vector<ExtraValues> job_extra;
@@ -102,7 +102,7 @@ struct ReadReport {
   std::int64_t kept = 0;
   std::map<std::string, std::int64_t> dropped;   ///< by reason
   std::map<std::string, std::int64_t> doubtful;  ///< kept, but probably not as meant; by reason
-  std::vector<std::string> examples;            ///< the first few, "FILE:LINE: MESSAGE"
+  std::vector<std::string> examples;             ///< the first few, "FILE:LINE: MESSAGE"
 };
 
 }  // namespace gpusched::sim
