@@ -193,10 +193,10 @@ void Replay::handle(const Pending& pending) {
 
 void Replay::arrive(std::uint32_t unit) {
   for (const PodId pod : pods_of(unit)) {
-    observe({now_, PodSubmitted{.pod = pod, .request = class_of_spec_[job_of(pod).spec], .version = 0}});
+    observe({now_, PodSubmitted{.pod = pod, .request = class_of_spec_[spec_of_pod_[pod.value]], .version = 0}});
     const GpuRequest& request = spec_of(pod).request;
     arrived_gpu_milli_ += request.mig_profile.empty() ? std::int64_t{request.num_gpu} * request.gpu_milli : 0;
-    metrics_.count_arrival(job_of(pod).spec, 1);
+    metrics_.count_arrival(spec_of_pod_[pod.value], 1);
   }
   const PodId first = pods_of(unit)[0];
   const std::uint32_t run = units_[unit].run;
@@ -219,7 +219,7 @@ bool Replay::try_start(std::uint32_t unit) {
   const std::span<const PodId> pods = pods_of(unit);
   decisions_.clear();
   if (pods.size() == 1) {
-    decisions_.push_back(engine_.decide(class_of_spec_[job_of(pods[0]).spec], now_));
+    decisions_.push_back(engine_.decide(class_of_spec_[spec_of_pod_[pods[0].value]], now_));
   } else {
     decisions_ = engine_.decide_gang(pods, now_);
   }
@@ -262,7 +262,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
       result.first_start_ns = now_;
     }
     if (result.evictions == 0 && units_[unit].counts) {
-      metrics_.count_accepted(job_of(pods[i]).spec, 1);
+      metrics_.count_accepted(spec_of_pod_[pods[i].value], 1);
     }
     result.start_ns = now_;
     result.node = place.node.value;

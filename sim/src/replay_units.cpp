@@ -21,6 +21,7 @@ void Replay::build_units() {
   units_.reserve(rows);
   unit_pods_.reserve(rows);
   job_of_pod_.reserve(rows);
+  spec_of_pod_.reserve(rows);
   const auto add_unit = [&](std::span<const PodId> pods, TimeNs submit_ns) {
     units_.push_back({.first_pod = static_cast<std::uint32_t>(unit_pods_.size()),
                       .pod_count = static_cast<std::uint32_t>(pods.size()),
@@ -40,6 +41,7 @@ void Replay::build_units() {
     for (std::int32_t i = 0; i < spec.replicas; ++i) {
       replicas.push_back(PodId{static_cast<std::uint32_t>(job_of_pod_.size())});
       job_of_pod_.push_back(static_cast<std::uint32_t>(row));
+      spec_of_pod_.push_back(job.spec);
     }
     if (job.gang >= 0) {
       // Rows of one gang start together, once the last has been submitted.

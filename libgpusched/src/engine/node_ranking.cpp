@@ -1,31 +1,34 @@
 #include "engine/node_ranking.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <functional>
 #include <tuple>
 
 #include "gpusched/base/philox.hpp"
 
 namespace gpusched {
 
-void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
-  stale_.clear();
+void NodeRanking::collect_stale(const NodeIndex& index, bool all, Scratch& scratch) {
+  scratch.stale.clear();
   const std::uint32_t slots = index.slot_count();
+  reason_.resize(slots, RejectReason::none);
+  feasible_.resize(slots / 64 + 1, 0);
   cost_.resize(slots, infeasible);
-  tie_.resize(slots, 0);
-  gpu_.resize(slots, 0);
-  memo_.resize(slots, 0);
-  stamp_.resize(slots, 0);
-  ++stamp_now_;
+  rest_.resize(slots);
   const auto log = index.change_log();
   if (all || log.size() - log_position_ > slots) {
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
-      stale_.push_back(slot);
+      scratch.stale.push_back(slot);
     }
   } else {
+    scratch.stamp.resize(std::max<std::size_t>(scratch.stamp.size(), slots), scratch.now);
+    ++scratch.now;
     for (const std::uint32_t slot : log.subspan(log_position_)) {
-      if (stamp_[slot] != stamp_now_) {
-        stamp_[slot] = stamp_now_;
-        stale_.push_back(slot);
+      if (scratch.stamp[slot] != scratch.now) {
+        scratch.stamp[slot] = scratch.now;
+        scratch.stale.push_back(slot);
       }
     }
   }
@@ -33,46 +36,61 @@ void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
 }
 
 void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter,
-                         RequestClassId request, const NodeIndex& index) {
+                         RequestClassId request, Scratch& scratch) {
+  const NodeIndex& index = context.index;
   const bool all = generation_ != index.generation() || epoch_ != policy.epoch();
   generation_ = index.generation();
   epoch_ = policy.epoch();
-  collect_stale(index, all);
-  batch_.clear();
-  batch_slots_.clear();
+  collect_stale(index, all, scratch);
+  scratch.feasible.clear();
   const GpuRequest& wanted = context.state.request(request);
-  for (const std::uint32_t slot : stale_) {
-    cost_[slot] = infeasible;
-    tie_[slot] = 0;
-    if (!index.is_live(slot)) {
-      continue;
+  for (const std::uint32_t slot : scratch.stale) {
+    RejectReason reason = RejectReason::none;
+    if (index.is_live(slot)) {
+      const NodeState& node = index.state_of_slot(slot);
+      reason = filter.static_reason(context.state, request, node.shape);
+      if (reason == RejectReason::none) {
+        reason = RequestFilter::capacity_reason(wanted, node);
+      }
+      if (reason == RejectReason::none) {
+        scratch.feasible.push_back(slot);
+      }
     }
-    const NodeState& node = index.state_of_slot(slot);
-    RejectReason reason = filter.static_reason(context.state, request, node.shape);
-    if (reason == RejectReason::none) {
-      reason = RequestFilter::capacity_reason(wanted, node);
-    }
-    if (reason == RejectReason::none) {
-      batch_.push_back(&node);
-      batch_slots_.push_back(slot);
-    } else {
-      tie_[slot] = static_cast<std::int64_t>(reason);
-    }
+    refuse(slot, reason);
   }
-  scores_.resize(batch_.size());
-  if (!batch_.empty()) {
-    policy.score_nodes(context, request, batch_, scores_);
+  scratch.scores.assign(scratch.feasible.size(), {});
+  if (!scratch.feasible.empty()) {
+    policy.score_nodes(context, request, {index, scratch.feasible}, scratch.scores);
   }
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    cost_[batch_slots_[i]] = scores_[i].cost;
-    tie_[batch_slots_[i]] = scores_[i].tie;
-    gpu_[batch_slots_[i]] = scores_[i].gpu;
-    memo_[batch_slots_[i]] = scores_[i].memo;
+  for (std::size_t i = 0; i < scratch.feasible.size(); ++i) {
+    accept(scratch.feasible[i], scratch.scores[i]);
+  }
+}
+
+void NodeRanking::refuse(std::uint32_t slot, RejectReason reason) {
+  reason_[slot] = reason;
+  feasible_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  cost_[slot] = infeasible;
+}
+
+void NodeRanking::accept(std::uint32_t slot, const NodeScore& score) {
+  feasible_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  cost_[slot] = score.cost;
+  rest_[slot] = {.tie = score.tie, .memo = score.memo, .gpu = score.gpu};
+}
+
+template <typename Visit>
+void NodeRanking::for_each_feasible(Visit visit) const {
+  for (std::size_t word = 0; word < feasible_.size(); ++word) {
+    for (std::uint64_t bits = feasible_[word]; bits != 0; bits &= bits - 1) {
+      visit(static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(std::countr_zero(bits)));
+    }
   }
 }
 
 NodeScore NodeRanking::score_of(std::uint32_t slot) const {
-  return {.cost = cost_[slot], .tie = tie_[slot], .gpu = gpu_[slot], .memo = memo_[slot]};
+  const Rest& rest = rest_[slot];
+  return {.cost = cost_[slot], .tie = rest.tie, .gpu = rest.gpu, .memo = rest.memo};
 }
 
 /// Keeps the best slot met so far and the best other one, by (cost, tie, tie order).
@@ -169,12 +187,11 @@ NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringCont
   if (policy.traits().refines) {
     // The smallest bound first: its cost rules out most of the others unseen.
     std::uint32_t first = none;
-    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-      if (cost_[slot] != infeasible && memory_free[slot] >= memory_mib &&
-          (first == none || cost_[slot] < cost_[first])) {
+    for_each_feasible([&](std::uint32_t slot) {
+      if ((first == none || cost_[slot] < cost_[first]) && memory_free[slot] >= memory_mib) {
         first = slot;
       }
-    }
+    });
     const auto refine_and_enter = [&](std::uint32_t slot) {
       NodeScore score = score_of(slot);
       policy.refine(context, request, index.state_of_slot(slot), score);
@@ -183,21 +200,19 @@ NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringCont
     if (first != none) {
       refine_and_enter(first);
     }
-    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-      if (slot != first && cost_[slot] <= contest.best_cost() && cost_[slot] != infeasible &&
-          memory_free[slot] >= memory_mib) {
+    for_each_feasible([&](std::uint32_t slot) {
+      if (cost_[slot] <= contest.best_cost() && slot != first && memory_free[slot] >= memory_mib) {
         refine_and_enter(slot);
       }
-    }
+    });
     return contest.result(node_count);
   }
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+  for_each_feasible([&](std::uint32_t slot) {
     const std::int64_t cost = cost_[slot];
-    if ((cost <= contest.best_cost() || cost < contest.runner_up_cost()) && cost != infeasible &&
-        memory_free[slot] >= memory_mib) {
+    if ((cost <= contest.best_cost() || cost < contest.runner_up_cost()) && memory_free[slot] >= memory_mib) {
       contest.enter(slot, score_of(slot), place);
     }
-  }
+  });
   return contest.result(node_count);
 }
 
@@ -236,19 +251,19 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
   std::int64_t best_tie = 0;
   std::uint32_t members = 0;
   const auto is_better = [&](std::uint32_t slot) {
-    return cost_[slot] < best.cost || (cost_[slot] == best.cost && tie_[slot] < best_tie);
+    return cost_[slot] < best.cost || (cost_[slot] == best.cost && rest_[slot].tie < best_tie);
   };
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-    if (cost_[slot] == infeasible || memory_free[slot] < memory_mib) {
-      continue;
+  for_each_feasible([&](std::uint32_t slot) {
+    if (memory_free[slot] < memory_mib) {
+      return;
     }
     if (is_better(slot)) {
       best.cost = cost_[slot];
-      best_tie = tie_[slot];
+      best_tie = rest_[slot].tie;
       members = 0;
     }
-    members += cost_[slot] == best.cost && tie_[slot] == best_tie ? index.member_count(slot) : 0;
-  }
+    members += cost_[slot] == best.cost && rest_[slot].tie == best_tie ? index.member_count(slot) : 0;
+  });
   if (members == 0) {
     return best;
   }
@@ -256,10 +271,10 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
   std::uint32_t left = draws.next_below(members);
   for (std::uint32_t order = 0; order < index.order_count(); ++order) {
     const std::uint32_t slot = index.slot_of_order(order);
-    if (cost_[slot] == best.cost && tie_[slot] == best_tie && memory_free[slot] >= memory_mib && left-- == 0) {
+    if (cost_[slot] == best.cost && rest_[slot].tie == best_tie && memory_free[slot] >= memory_mib && left-- == 0) {
       best.slot = slot;
       best.order = order;
-      best.gpu = gpu_[slot];
+      best.gpu = rest_[slot].gpu;
       break;
     }
   }
@@ -267,19 +282,28 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
 }
 
 RejectReason NodeRanking::reason_of(std::uint32_t slot, const NodeIndex& index, std::int64_t memory_mib) const {
-  if (cost_[slot] == infeasible) {
-    return static_cast<RejectReason>(tie_[slot]);
-  }
-  return index.memory_free_of_slot()[slot] < memory_mib ? RejectReason::insufficient_memory : RejectReason::none;
+  return reason_[slot] == RejectReason::none && index.memory_free_of_slot()[slot] < memory_mib
+             ? RejectReason::insufficient_memory
+             : reason_[slot];
 }
 
 RejectCounts NodeRanking::reasons(const NodeIndex& index, std::int64_t memory_mib) const {
-  RejectCounts counts{};
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-    if (index.is_live(slot)) {
-      counts[static_cast<std::size_t>(reason_of(slot, index, memory_mib))] += index.member_count(slot);
-    }
+  const auto members = index.member_count_of_slot();
+  // Neighbours often share a reason: tables in turn, so that one sum need not wait for another.
+  std::array<RejectCounts, 4> in_turn{};
+  for (std::size_t slot = 0; slot < reason_.size(); ++slot) {
+    in_turn[slot % in_turn.size()][static_cast<std::size_t>(reason_[slot])] += members[slot];
   }
+  RejectCounts counts{};
+  for (const RejectCounts& part : in_turn) {
+    std::transform(part.begin(), part.end(), counts.begin(), counts.begin(), std::plus<>());
+  }
+  std::uint32_t short_of_memory = 0;
+  for_each_feasible([&](std::uint32_t slot) {
+    short_of_memory += index.memory_free_of_slot()[slot] < memory_mib ? members[slot] : 0;
+  });
+  counts[static_cast<std::size_t>(RejectReason::none)] -= short_of_memory;
+  counts[static_cast<std::size_t>(RejectReason::insufficient_memory)] += short_of_memory;
   return counts;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "gpusched/base/intern_table.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/mig_loss.hpp"
 #include "gpusched/policy/policies.hpp"
@@ -16,8 +17,7 @@ constexpr std::int64_t refresh_every_early = 10;  // while little has been seen
 constexpr std::int64_t early_arrivals = 1000;
 constexpr std::int64_t first_deal_at = 20;  // arrivals before the first learned forecast
 constexpr std::uint64_t deal_seed = 7;
-constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 100 MB
-constexpr std::size_t most_entries = 4'000'000;
+constexpr std::size_t most_memo_bytes = std::size_t{256} << 20;  // beyond, the memos start anew
 
 /// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
 class Placeable final : public PlacementPolicy {
@@ -32,9 +32,11 @@ class Placeable final : public PlacementPolicy {
         learns_(learns) {}
 
   void on_arrival(const ScoringContext& context, RequestClassId id) override {
-    if (context.state.topology_version() != topology_version_ || value_.state_count() > most_states ||
-        entries_.size() > most_entries) {
+    if (context.state.topology_version() != topology_version_) {
       start_over(context);
+    } else if (value_.memo_bytes() + transitions_.size() * bytes_per_transition > most_memo_bytes) {
+      value_.forget_states();
+      drop_scores();
     }
     const GpuRequest& request = context.state.request(id);
     if (learns_from(context) && request.mig_profile.empty()) {
@@ -53,53 +55,64 @@ class Placeable final : public PlacementPolicy {
   }
 
   /// Bounds: the loss of the fill forecast alone.
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     if (context.state.topology_version() != topology_version_) {
       start_over(context);
     }
     const PlaceableValue::ClassId request_class = class_of(context, id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      Entry entry;
-      entry.state = value_.state_of(*nodes[i]);
-      entry.first = static_cast<std::uint32_t>(next_states_.size());
-      value_.successors(entry.state, request_class, next_states_, next_shares_);
-      entry.count = static_cast<std::uint32_t>(next_states_.size()) - entry.first;
-      const bool deep = value_.needs_deep_look(entry.state);
-      std::int32_t best = 0;
-      for (std::uint32_t k = 0; k < entry.count; ++k) {
-        best = std::max(best, value_.fill(next_states_[entry.first + k], deep));
-      }
-      scores[i].cost = (value_.fill(entry.state, deep) - best) * PlaceableValue::units_per_filled_milli;
-      scores[i].memo = static_cast<std::uint32_t>(entries_.size());
-      entries_.push_back(entry);
+      const Ways& ways = ways_for(value_.state_of(context.index, nodes.slot(i)), request_class);
+      scores[i].cost = ways.least_fill_loss * PlaceableValue::units_per_filled_milli;
+      scores[i].memo = ways.first;
     }
   }
 
   void refine(const ScoringContext& context, RequestClassId id, const NodeState& node, NodeScore& score) override {
-    const Entry entry = entries_[score.memo];
-    const bool deep = value_.needs_deep_look(entry.state);
-    const std::int64_t fill = value_.fill(entry.state, deep);
-    const std::int64_t price = value_.price(entry.state);
     score.cost = std::numeric_limits<std::int64_t>::max();
     const GpuRequest& request = context.state.request(id);
-    for (std::uint32_t k = 0; k < entry.count; ++k) {
-      const PlaceableValue::StateId next = next_states_[entry.first + k];
-      const std::int64_t loss =
-          (fill - value_.fill(next, deep)) * PlaceableValue::units_per_filled_milli + price - value_.price(next);
-      if (loss < score.cost && gpu_with_share(request, node, next_shares_[entry.first + k], score.gpu)) {
+    const PlaceableValue::ClassId request_class = class_of(context, id);
+    for (std::uint32_t at = score.memo;; ++at) {
+      PlaceableValue::Transition& way = transitions_[at];
+      const std::int64_t loss = value_.loss(way, request_class);
+      if (loss < score.cost && gpu_with_share(request, node, way.share, score.gpu)) {
         score.cost = loss;
+      }
+      if (way.last) {
+        break;
       }
     }
     score.tie = best_fit_tie(request, node);
   }
 
  private:
-  struct Entry {
+  /// Requests of one shape on nodes in one state.
+  struct Key {
     PlaceableValue::StateId state = 0;
-    std::uint32_t first = 0;  // into next_states_ and next_shares_
-    std::uint32_t count = 0;
+    std::uint32_t shape = 0;
+
+    friend bool operator==(const Key&, const Key&) = default;
+    friend std::uint64_t hash_value(const Key& key) { return mix_bits(std::uint64_t{key.state} << 32 | key.shape); }
   };
+  /// How they can be served.
+  struct Ways {
+    std::uint32_t first = 0;  // into transitions_
+    std::int32_t least_fill_loss = std::numeric_limits<std::int32_t>::max();
+  };
+
+  const Ways& ways_for(PlaceableValue::StateId state, PlaceableValue::ClassId request_class) {
+    const std::uint32_t id = keys_.intern({.state = state, .shape = value_.shape_of(request_class)});
+    if (id == ways_.size()) {
+      Ways ways;
+      ways.first = static_cast<std::uint32_t>(transitions_.size());
+      value_.add_transitions(state, request_class, transitions_);
+      for (const PlaceableValue::Transition& way : std::span(transitions_).subspan(ways.first)) {
+        ways.least_fill_loss = std::min(ways.least_fill_loss, way.fill_loss);
+      }
+      ways_.push_back(ways);
+    }
+    return ways_[id];
+  }
 
   /// With no list of classes given there is nothing to know: the policy learns then.
   bool learns_from(const ScoringContext& context) const { return learns_ || context.target.classes.empty(); }
@@ -132,13 +145,13 @@ class Placeable final : public PlacementPolicy {
   }
 
   void drop_scores() {
-    entries_.clear();
-    next_states_.clear();
-    next_shares_.clear();
+    keys_.clear();
+    ways_.clear();
+    transitions_.clear();
     start_new_epoch();
   }
 
-  /// The cluster changed, or the memos grew too large: everything that follows from the counts is computed anew.
+  /// The cluster changed: everything that follows from the counts is computed anew.
   void start_over(const ScoringContext& context) {
     topology_version_ = context.state.topology_version();
     value_.reset(context.index, context.state);
@@ -162,15 +175,17 @@ class Placeable final : public PlacementPolicy {
     value_.refresh_prices(context.index);
   }
 
+  static constexpr std::size_t bytes_per_transition =
+      sizeof(PlaceableValue::Transition) + sizeof(Ways) + 3 * sizeof(Key);
   static constexpr std::uint32_t unknown_class = 0xffffffffU;
 
   bool learns_;
   PlaceableValue value_;
   std::uint64_t topology_version_ = ~std::uint64_t{0};
   std::vector<PlaceableValue::ClassId> classes_;  // by RequestClassId
-  std::vector<Entry> entries_;
-  std::vector<PlaceableValue::StateId> next_states_;
-  std::vector<std::uint16_t> next_shares_;
+  InternTable<Key> keys_;
+  std::vector<Ways> ways_;  // by key
+  std::vector<PlaceableValue::Transition> transitions_;
   std::int64_t arrivals_ = 0;
   std::int64_t since_refresh_ = 0;
   std::int64_t next_deal_at_ = first_deal_at;

@@ -1,9 +1,9 @@
 #include "gpusched/score/placeable_value.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
+#include "gpusched/base/check.hpp"
 #include "gpusched/filter/request_filter.hpp"
 
 namespace gpusched {
@@ -16,8 +16,7 @@ constexpr double cpu_only_weight = 15;
 constexpr double whole_node_cpu_fraction = 0.95;
 constexpr double rare_share = 0.02;  // classes of several GPUs whose size is rarer than this are priced up
 constexpr double rare_boost_most = 4;
-constexpr int cpu_grid_per_gpu = 16;     // F sees CPU in steps of this part of the CPU per GPU
-constexpr std::size_t count_block = 16;  // counts are padded to this, so that the price loop has no remainder
+constexpr int cpu_grid_per_gpu = 16;  // F sees CPU in steps of this part of the CPU per GPU
 
 constexpr std::uint16_t whole = milli_per_unit;
 
@@ -26,7 +25,7 @@ std::int32_t to_int32(std::int64_t value) {
                                                             std::numeric_limits<std::int32_t>::max()));
 }
 
-/// Dot product in 64 bits of prices and counts; `size` is a multiple of count_block.
+/// Dot product in 64 bits of prices and counts.
 std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::size_t size) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < size; ++i) {
@@ -35,21 +34,14 @@ std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::s
   return static_cast<std::int64_t>(sum);
 }
 
-std::size_t padded(std::size_t size) { return (size + count_block - 1) / count_block * count_block; }
+/// Adds to each sum `members` times its count, or takes that away.
+void add_counts(std::vector<std::int64_t>& sums, const std::uint8_t* counts, std::int64_t members) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] += members * counts[i];
+  }
+}
 
 }  // namespace
-
-std::uint64_t hash_value(const FreeShares& node) {
-  std::array<std::uint64_t, FreeShares::max_gpus / 4> words{};
-  std::memcpy(words.data(), node.free_milli.data(), sizeof words);
-  std::uint64_t hash = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(node.cpu_milli)) << 32) ^
-                       (std::uint64_t{node.model} << 16) ^ node.gpu_count;
-  hash *= 0x9e3779b97f4a7c15ULL;
-  for (const std::uint64_t word : words) {
-    hash = (hash ^ (hash >> 32) ^ word) * 0xff51afd7ed558ccdULL;
-  }
-  return mix_bits(hash);
-}
 
 void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
   *this = PlaceableValue();
@@ -87,20 +79,7 @@ void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
             [](const FreeShares& a, const FreeShares& b) { return a.cpu_milli < b.cpu_milli; });
   largest_nodes_.erase(std::unique(largest_nodes_.begin(), largest_nodes_.end()), largest_nodes_.end());
   prices_.resize(std::max<std::size_t>(models_.size(), 1));
-}
-
-std::uint32_t PlaceableValue::shape_index(const DemandShape& shape) {
-  for (std::uint32_t i = 0; i < shapes_.size(); ++i) {
-    if (shapes_[i].cpu_milli == shape.cpu_milli && shapes_[i].num_gpu == shape.num_gpu &&
-        shapes_[i].gpu_milli == shape.gpu_milli) {
-      return i;
-    }
-  }
-  shapes_.push_back(shape);
-  for (auto& prices : prices_) {
-    prices.resize(padded(shapes_.size()), 0);
-  }
-  return static_cast<std::uint32_t>(shapes_.size() - 1);
+  places_.resize(prices_.size());
 }
 
 PlaceableValue::ClassId PlaceableValue::class_of(const GpuRequest& request) {
@@ -115,7 +94,10 @@ PlaceableValue::ClassId PlaceableValue::class_of(const GpuRequest& request) {
   const auto [entry, is_new] = class_index_.try_emplace({shape.cpu_milli, shape.num_gpu, shape.gpu_milli, models},
                                                         static_cast<ClassId>(classes_.size()));
   if (is_new) {
-    classes_.push_back({.shape = shape_index(shape), .models = models, .count = 0});
+    classes_.push_back({.shape = shapes_.index_of(shape), .models = models, .count = 0});
+    for (std::vector<std::uint32_t>& prices : prices_) {
+      prices.resize(shapes_.padded_size(), 0);
+    }
   }
   return entry->second;
 }
@@ -145,6 +127,7 @@ std::vector<ForecastClass> PlaceableValue::forecast_classes() const {
 
 void PlaceableValue::deal(std::uint64_t seed, std::uint64_t epoch) {
   ++deal_epoch_;
+  lost_counts_.clear();
   forecast_.deal(forecast_classes(), static_cast<int>(std::min<std::size_t>(models_.size(), 64)), largest_cpu_milli_,
                  seed, epoch);
 }
@@ -159,19 +142,37 @@ double PlaceableValue::scarcity_weight(const Class& entry,
   return gpus < 2 || share >= rare_share ? 1.0 : std::min(rare_boost_most, rare_share / share);
 }
 
-void PlaceableValue::refresh_prices(const NodeIndex& index) {
-  ++price_epoch_;
-  std::vector<std::vector<std::int64_t>> places(prices_.size(), std::vector<std::int64_t>(shapes_.size(), 0));
-  for (std::uint32_t slot = 0; slot < index.slot_count(); ++slot) {
-    if (index.is_live(slot) && index.state_of_slot(slot).schedulable) {
-      const StateId state = state_of(index.state_of_slot(slot));
-      const std::uint8_t* fitting = counts(state);
-      std::vector<std::int64_t>& sum = places[table_[state].model];
-      for (std::size_t i = 0; i < shapes_.size(); ++i) {
-        sum[i] += std::int64_t{index.member_count(slot)} * fitting[i];
-      }
+void PlaceableValue::count_places(const NodeIndex& index) {
+  if (counted_generation_ != index.generation() || places_[0].size() != shapes_.size()) {
+    counted_generation_ = index.generation();
+    counted_.clear();
+    for (std::vector<std::int64_t>& sums : places_) {
+      sums.assign(shapes_.size(), 0);
     }
   }
+  counted_.resize(index.slot_count());
+  for (std::uint32_t slot = 0; slot < index.slot_count(); ++slot) {
+    Counted now;
+    if (index.is_live(slot) && index.state_of_slot(slot).schedulable) {
+      now = {.state = state_of(index, slot), .members = index.member_count(slot)};
+    }
+    Counted& before = counted_[slot];
+    if (now.state == before.state && now.members == before.members) {
+      continue;
+    }
+    if (before.members > 0) {
+      add_counts(places_[states_[before.state].model], counts(before.state), -std::int64_t{before.members});
+    }
+    if (now.members > 0) {
+      add_counts(places_[states_[now.state].model], counts(now.state), now.members);
+    }
+    before = now;
+  }
+}
+
+void PlaceableValue::refresh_prices(const NodeIndex& index) {
+  ++price_epoch_;
+  count_places(index);
   double gpu_requests = 0;
   std::array<double, FreeShares::max_gpus + 1> by_gpus{};
   for (const Class& entry : classes_) {
@@ -193,8 +194,8 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   for (const Class& entry : classes_) {
     const DemandShape& shape = shapes_[entry.shape];
     std::int64_t left = 0;
-    for (std::size_t model = 0; model < places.size(); ++model) {
-      left += (entry.models >> model & 1) != 0 ? places[model][entry.shape] : 0;
+    for (std::size_t model = 0; model < places_.size(); ++model) {
+      left += (entry.models >> model & 1) != 0 ? places_[model][entry.shape] : 0;
     }
     if (left <= 0 || entry.count <= 0) {
       continue;
@@ -206,7 +207,7 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
     const double price = scarcity_weight_c * (entry.count / gpu_requests) * gpus / (scarcity * scarcity) *
                              scarcity_weight(entry, by_gpus) * unit +
                          0.5;
-    for (std::size_t model = 0; model < places.size(); ++model) {
+    for (std::size_t model = 0; model < prices_.size(); ++model) {
       if ((entry.models >> model & 1) != 0) {
         std::uint32_t& sum = prices_[model][entry.shape];
         constexpr double most = std::numeric_limits<std::uint32_t>::max();
@@ -216,130 +217,113 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   }
 }
 
-PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
-  const StateId id = table_.intern(node);
-  if (id == states_.size()) {
-    State state;
-    state.is_idle = node.total_milli() == node.gpu_count * whole;
-    states_.push_back(state);
-  }
-  return id;
+std::size_t PlaceableValue::memo_bytes() const {
+  constexpr std::size_t bytes_per_state = sizeof(FreeShares) + sizeof(std::uint64_t) + sizeof(Fill) + 32;
+  return (states_.size() + coarse_states_.size()) * bytes_per_state + counts_.size() + lost_counts_.size();
 }
 
-PlaceableValue::StateId PlaceableValue::state_of(const NodeState& node) {
-  FreeShares free;
-  free.cpu_milli = to_int32(node.cpu_free_milli);
-  if (!node.gpus.empty()) {
-    free.model = dense_model_[node.gpus[0].model];
-    std::array<std::uint16_t, 64> shares{};
-    const std::size_t count = std::min(node.gpus.size(), shares.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      shares[i] = static_cast<std::uint16_t>(node.gpus[i].shareable_milli());
-    }
-    std::sort(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(count), std::greater<>());
-    free.gpu_count = static_cast<std::uint16_t>(std::min<std::size_t>(count, FreeShares::max_gpus));
-    std::copy_n(shares.begin(), free.gpu_count, free.free_milli.begin());
-  }
-  return intern(free);
+void PlaceableValue::forget_states() {
+  states_.clear();
+  state_of_class_.clear();
+  coarse_states_.clear();
+  fills_.clear();
+  state_counts_.clear();
+  counts_.clear();
+  lost_counts_.clear();
+  counted_generation_ = 0;
 }
 
-void PlaceableValue::successors(StateId state, ClassId id, std::vector<StateId>& states,
-                                std::vector<std::uint16_t>& shares) {
+PlaceableValue::StateId PlaceableValue::state_of(const NodeIndex& index, std::uint32_t slot) {
+  return state_of_class_.of_slot(index, slot, [&](const NodeState& node) {
+    FreeShares free = FreeShares::of(node);
+    free.model = node.gpus.empty() ? std::uint16_t{0} : dense_model_[free.model];
+    return states_.intern(free);
+  });
+}
+
+void PlaceableValue::add_transitions(StateId state, ClassId id, std::vector<Transition>& transitions) {
+  const FreeShares before = states_[state];
   const DemandShape& shape = shapes_[classes_[id].shape];
-  FreeShares after = table_[state];
-  after.cpu_milli -= shape.cpu_milli;
-  auto& free = after.free_milli;
-  if (shape.num_gpu == 1 && shape.gpu_milli < whole) {
-    for (std::size_t i = 0; i < after.gpu_count && free[i] >= shape.gpu_milli; ++i) {
-      if (i + 1 < after.gpu_count && free[i + 1] == free[i]) {
-        continue;  // the last of equal ones stands for them
+  const bool deep = before.total_milli() == before.gpu_count * whole;
+  const std::int32_t fill_before = fill(before, deep);
+  const auto add = [&](std::uint16_t share) {
+    Transition way;
+    way.before = state;
+    way.fill_loss = fill_before - fill(after_request(before, shape, share), deep);
+    way.share = share;
+    way.model = before.model;
+    transitions.push_back(way);
+  };
+  if (!shape.is_share()) {
+    add(0);
+  } else {
+    GPUSCHED_CHECK(before.gpu_count > 0 && before.free_milli[0] >= shape.gpu_milli, "the request fits");
+    for (std::size_t i = 0; i < before.gpu_count && before.free_milli[i] >= shape.gpu_milli; ++i) {
+      if (i == 0 || before.free_milli[i] != before.free_milli[i - 1]) {
+        add(before.free_milli[i]);
       }
-      FreeShares next = after;
-      const auto left = static_cast<std::uint16_t>(free[i] - shape.gpu_milli);
-      std::size_t place = i;
-      for (; place + 1 < after.gpu_count && next.free_milli[place + 1] > left; ++place) {
-        next.free_milli[place] = next.free_milli[place + 1];
-      }
-      next.free_milli[place] = left;
-      shares.push_back(free[i]);
-      states.push_back(intern(next));
-    }
-    return;
-  }
-  // Several GPUs go to the tightest ones that fit; whole ones are the idle ones, which stand first.
-  int missing = shape.num_gpu;
-  for (std::size_t i = after.gpu_count; i > 0 && missing > 0; --i) {
-    if (free[i - 1] >= shape.gpu_milli) {
-      free[i - 1] = static_cast<std::uint16_t>(free[i - 1] - shape.gpu_milli);
-      --missing;
     }
   }
-  std::sort(free.begin(), free.begin() + after.gpu_count, std::greater<>());
-  shares.push_back(0);
-  states.push_back(intern(after));
+  transitions.back().last = 1;
 }
 
-std::int32_t PlaceableValue::fill(StateId id, bool deep) {
-  if (states_[id].coarse == InternTable<FreeShares>::none) {
-    FreeShares coarse = table_[id];
-    coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
-    const StateId coarse_id = intern(coarse);
-    states_[id].coarse = coarse_id;
+std::int32_t PlaceableValue::fill(const FreeShares& node, bool deep) {
+  FreeShares coarse = node;
+  coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
+  coarse = forecast_.usable(coarse);  // no approximation, unlike the line above
+  const std::uint32_t id = coarse_states_.intern(coarse);
+  if (id == fills_.size()) {
+    fills_.emplace_back();
   }
-  const StateId coarse = states_[id].coarse;
-  State& state = states_[coarse];
-  if (state.fill_epoch != deal_epoch_) {
-    state.fill_epoch = deal_epoch_;
-    state.fill = forecast_.fill(table_[coarse]);
+  Fill& known = fills_[id];
+  if (known.epoch != deal_epoch_) {
+    known.epoch = deal_epoch_;
+    known.plain = forecast_.fill(coarse);
   }
   if (!deep) {
-    return state.fill;
+    return known.plain;
   }
-  if (state.deep_epoch != deal_epoch_) {
-    state.deep_epoch = deal_epoch_;
-    state.deep_fill = (state.fill + forecast_.fill_extra(table_[coarse])) / FillForecast::deep_factor;
+  if (known.deep_epoch != deal_epoch_) {
+    known.deep_epoch = deal_epoch_;
+    known.deep = (known.plain + forecast_.fill_extra(coarse)) / FillForecast::deep_factor;
   }
-  return state.deep_fill;
+  return known.deep;
 }
 
 const std::uint8_t* PlaceableValue::counts(StateId id) {
-  State& state = states_[id];
-  if (state.counts_size == shapes_.size() && !shapes_.empty()) {
-    return &counts_[state.counts_at];
+  state_counts_.resize(states_.size());
+  Counts& known = state_counts_[id];
+  if (known.size != shapes_.size()) {
+    known = {.at = static_cast<std::uint32_t>(counts_.size()), .size = static_cast<std::uint32_t>(shapes_.size())};
+    shapes_.append_fitting(states_[id], counts_);
   }
-  state.counts_at = static_cast<std::uint32_t>(counts_.size());
-  state.counts_size = static_cast<std::uint32_t>(shapes_.size());
-  counts_.resize(counts_.size() + padded(shapes_.size()) + 1, 0);
-  const FreeShares& node = table_[id];
-  const int idle = node.idle_gpus();
-  for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    const DemandShape& shape = shapes_[i];
-    std::int32_t fitting = 255;
-    if (shape.num_gpu > 1 || shape.gpu_milli >= whole) {
-      fitting = shape.gpu_milli >= whole ? idle / shape.num_gpu : 0;
-    } else if (shape.num_gpu == 1) {
-      fitting = idle * (whole / shape.gpu_milli);
-      for (std::size_t gpu = static_cast<std::size_t>(idle);
-           gpu < node.gpu_count && node.free_milli[gpu] >= shape.gpu_milli; ++gpu) {
-        fitting += node.free_milli[gpu] / shape.gpu_milli;
-      }
-    }
-    if (shape.cpu_milli > 0) {
-      fitting = std::min(fitting, std::max(node.cpu_milli, 0) / shape.cpu_milli);
-    }
-    counts_[state.counts_at + i] = static_cast<std::uint8_t>(std::min(fitting, 255));
-  }
-  return &counts_[state.counts_at];
+  return counts_.data() + known.at;
 }
 
-std::int64_t PlaceableValue::price(StateId id) {
-  if (states_[id].price_epoch != price_epoch_) {
-    const std::vector<std::uint32_t>& prices = prices_[table_[id].model];
-    const std::uint8_t* fitting = counts(id);
-    states_[id].price_epoch = price_epoch_;
-    states_[id].price = dot(prices.data(), fitting, prices.size());
+void PlaceableValue::find_lost_counts(Transition& transition, ClassId id) {
+  const FreeShares after = after_request(states_[transition.before], shapes_[classes_[id].shape], transition.share);
+  counts_after_.clear();
+  shapes_.append_fitting(after, counts_after_);
+  const std::uint8_t* before = counts(transition.before);
+  const std::size_t at = lost_counts_.size();
+  lost_counts_.resize(at + counts_after_.size());
+  for (std::size_t i = 0; i < counts_after_.size(); ++i) {
+    lost_counts_[at + i] = static_cast<std::uint8_t>(before[i] - counts_after_[i]);
   }
-  return states_[id].price;
+  transition.counts_at = static_cast<std::uint32_t>(at);
+  transition.counts_size = static_cast<std::uint32_t>(shapes_.size());
+}
+
+std::int64_t PlaceableValue::loss(Transition& transition, ClassId id) {
+  if (transition.price_epoch != price_epoch_) {
+    if (transition.counts_size != shapes_.size()) {
+      find_lost_counts(transition, id);
+    }
+    const std::vector<std::uint32_t>& prices = prices_[transition.model];
+    transition.price_loss = dot(prices.data(), lost_counts_.data() + transition.counts_at, prices.size());
+    transition.price_epoch = price_epoch_;
+  }
+  return transition.fill_loss * units_per_filled_milli + transition.price_loss;
 }
 
 }  // namespace gpusched

@@ -1,33 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "gpusched/score/demand_shape.hpp"
+#include "gpusched/score/free_shares.hpp"
+
 namespace gpusched {
-
-/// Free resources of a node as the value function sees it: GPUs by free share, largest first.
-struct FreeShares {
-  static constexpr int max_gpus = 16;  ///< nodes with more are valued by their 16 freest
-
-  std::int32_t cpu_milli = 0;
-  std::uint16_t model = 0;  ///< dense number of the GPU model within the cluster
-  std::uint16_t gpu_count = 0;
-  std::array<std::uint16_t, max_gpus> free_milli{};
-
-  friend bool operator==(const FreeShares&, const FreeShares&) = default;
-  std::int32_t total_milli() const;
-  int idle_gpus() const;
-};
-
-/// What a class of requests takes from a node.
-struct DemandShape {
-  std::int32_t cpu_milli = 0;
-  std::int32_t num_gpu = 0;    ///< 0 = CPU only
-  std::int32_t gpu_milli = 0;  ///< of each GPU
-
-  std::int32_t total_milli() const { return num_gpu * gpu_milli; }
-};
 
 /// A class of requests with its weight among all.
 struct ForecastClass {
@@ -51,6 +30,9 @@ class FillForecast {
   void deal(const std::vector<ForecastClass>& classes, int model_count, std::int32_t max_cpu_milli, std::uint64_t seed,
             std::uint64_t epoch);
 
+  /// The node less the CPU and the free shares that no sum of requests could take: it fills like the node, and far
+  /// fewer differ.
+  FreeShares usable(const FreeShares& node) const;
   /// Milli-GPU filled, summed over the plain sequences.
   std::int32_t fill(const FreeShares& node) const { return run(node, 0, sequences); }
   /// The same, summed over the extra sequences of a deep look.
@@ -63,7 +45,11 @@ class FillForecast {
   };
   struct Walk;
 
-  void index_draws(const std::vector<ForecastClass>& classes, const std::vector<std::uint32_t>& dealt);
+  struct Axes;
+
+  Axes index_axes(const std::vector<ForecastClass>& classes);
+  void index_draws(const std::vector<ForecastClass>& classes, const Axes& axes, std::uint64_t seed,
+                   std::uint64_t epoch);
   std::int32_t run(const FreeShares& node, int first, int last) const;
   std::int32_t run_one(const FreeShares& node, const Walk& start, int sequence) const;
   std::uint16_t scaled_cpu(std::int32_t cpu_milli) const;
@@ -76,6 +62,8 @@ class FillForecast {
   int cpu_ranks_ = 0, take_ranks_ = 0, stride_ = 0;
   std::vector<std::uint16_t> rank_of_cpu_;   // by CPU step: how many distinct CPU requests fit
   std::vector<std::uint16_t> rank_of_take_;  // by free share below 1000, then 999 + idle GPUs
+  // The largest sum of requests that is no more: by CPU step, by free share below 1000.
+  std::vector<std::uint16_t> usable_cpu_, usable_share_;
   std::vector<Draw> draws_;
   // Per sequence: 64-bit sets of draws by CPU rank (cumulative), take rank (cumulative), model, and "asks for GPU".
   std::vector<std::uint64_t> masks_;
