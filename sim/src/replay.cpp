@@ -276,8 +276,10 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
   started.running_pods = started.pod_count;
   if (const std::uint32_t job = executed_job(unit); job != not_executed) {
     start_execution(job, decisions);
-  } else if (const TimeNs duration_ns = duration_of(unit); duration_ns >= 0 && options_.arrival_order.empty()) {
-    schedule(now_ + duration_ns, Kind::departure, unit, started.run);
+  } else if (options_.arrival_order.empty()) {  // else nobody leaves
+    if (const TimeNs duration_ns = duration_of(unit); duration_ns >= 0) {
+      schedule(now_ + duration_ns, Kind::departure, unit, started.run);
+    }
   }
 }
 
@@ -319,7 +321,7 @@ void Replay::leave_queue(std::uint32_t unit) {
 bool Replay::still_refused(std::uint32_t unit) {
   // Victims of a preemption may have come without any GPU becoming freer.
   return !options_.preemption && units_[unit].pod_count == 1 &&
-         engine_.still_refused(class_of_spec_[job_of(pods_of(unit)[0]).spec]);
+         engine_.still_refused(class_of_spec_[spec_of_pod_[pods_of(unit)[0].value]]);
 }
 
 void Replay::wait(std::uint32_t unit) {

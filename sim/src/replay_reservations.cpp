@@ -34,7 +34,7 @@ void Replay::serve_reservations() {
     if (!unit) {
       return;
     }
-    const RequestClassId request = class_of_spec_[job_of(pods_of(*unit)[0]).spec];
+    const RequestClassId request = class_of_spec_[spec_of_pod_[pods_of(*unit)[0].value]];
     std::optional<GpuReservation> chosen = reservations_->choose(engine_.state(), request, *unit);
     if (!chosen) {
       return;
