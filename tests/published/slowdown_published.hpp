@@ -18,6 +18,7 @@
 #include "gpusched/base/check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
+#include "gpusched/perf/slice_speed.hpp"
 #include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/sim/readers/measurements.hpp"
 
