@@ -1,5 +1,7 @@
 // What every row of the table of slowdown models keeps.
+#include <algorithm>
 #include <set>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -100,8 +102,8 @@ std::vector<const SlowdownModelInfo*> all_rows() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, SlowdownModelContractTest, testing::ValuesIn(all_rows()), [](const auto& info) {
-  std::string name(info.param->name);
+INSTANTIATE_TEST_SUITE_P(Table, SlowdownModelContractTest, testing::ValuesIn(all_rows()), [](const auto& row) {
+  std::string name(row.param->name);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });

@@ -1,10 +1,11 @@
 // The slowdown models beside measurements of others; bench/perf/slowdown_table.cpp prints all of them.
+#include "published/slowdown_published.hpp"
+
 #include <cmath>
 
 #include <gtest/gtest.h>
 
 #include "data_dir.hpp"
-#include "published/slowdown_published.hpp"
 
 namespace gpusched {
 namespace {
@@ -27,7 +28,8 @@ TEST(SlowdownPublishedTest, TrainingOnSlicesLeavingOneModelOut) {
 // The fit's minimum is one: no point of a grid around it has a smaller sum of squares.
 TEST(SlowdownPublishedTest, TheFitIsAMinimum) {
   GPUSCHED_NEED_DATA(test::find_data(std::string(published::miso_file)), std::string(published::miso_file));
-  const std::vector<Measurement> rows = sim::read_measurements(data() + "/" + std::string(published::miso_file)).value().rows;
+  const std::vector<Measurement> rows =
+      sim::read_measurements(data() + "/" + std::string(published::miso_file)).value().rows;
   const auto sum_of_squares = [&](const PerfConstants& constants) {
     std::map<std::string, double> largest;
     for (const Measurement& row : rows) {
@@ -59,7 +61,8 @@ TEST(SlowdownPublishedTest, TheFitIsAMinimum) {
   }
 }
 
-// ParvaGPU (SC'24), 528 predictions, time from the latency column. The reference says 5.9 %, p95 22.6 %; 6.5 % is asked for.
+// ParvaGPU (SC'24), 528 predictions, time from the latency column. The reference says 5.9 %, p95 22.6 %; 6.5 % is asked
+// for.
 TEST(SlowdownPublishedTest, InferenceOnSlicesFromTwoSizes) {
   GPUSCHED_NEED_DATA(test::find_data(std::string(published::parva_folder)), std::string(published::parva_folder));
   const std::vector<Measurement> rows = published::parva_measurements(data(), published::parva_processes);
@@ -73,7 +76,8 @@ TEST(SlowdownPublishedTest, InferenceOnSlicesFromTwoSizes) {
 // Our own figure, of the same files: demands from two processes predict three to five.
 TEST(SlowdownPublishedTest, MpsDemandsFromTwoProcessesPredictMore) {
   GPUSCHED_NEED_DATA(test::find_data(std::string(published::parva_folder)), std::string(published::parva_folder));
-  const FitErrors errors = held_out_errors(published::fit_model("mps", published::parva_measurements(data(), 5)).points);
+  const FitErrors errors =
+      held_out_errors(published::fit_model("mps", published::parva_measurements(data(), 5)).points);
   EXPECT_EQ(errors.points, 957U);
   EXPECT_NEAR(errors.mean_percent, 10.8, 0.1);
 }
@@ -116,9 +120,10 @@ TEST(SlowdownPublishedTest, RankAgreementOfPairs) {
   };
   constexpr auto self_pair = published::GavelCalibration::self_pair;
   constexpr auto other_pairs = published::GavelCalibration::other_pairs;
-  for (const Expected& expected : {Expected{"k80", self_pair, 251, 0.06}, Expected{"k80", other_pairs, 283, 0.35},
-                                   Expected{"p100", self_pair, 276, 0.645}, Expected{"p100", other_pairs, 316, 0.624},
-                                   Expected{"v100", self_pair, 276, 0.601}, Expected{"v100", other_pairs, 306, 0.596}}) {
+  for (const Expected& expected :
+       {Expected{"k80", self_pair, 251, 0.06}, Expected{"k80", other_pairs, 283, 0.35},
+        Expected{"p100", self_pair, 276, 0.645}, Expected{"p100", other_pairs, 316, 0.624},
+        Expected{"v100", self_pair, 276, 0.601}, Expected{"v100", other_pairs, 306, 0.596}}) {
     SCOPED_TRACE(expected.gpu);
     const auto agreement =
         published::gavel_agreement(published::read_gavel(data(), expected.gpu), expected.calibration);

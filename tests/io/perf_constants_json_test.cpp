@@ -15,7 +15,8 @@ TEST(PerfConstantsJsonTest, WhatIsWrittenIsReadTheSame) {
 }
 
 TEST(PerfConstantsJsonTest, ConstantsThatAreNotNamedKeepTheirDefault) {
-  const Result<PerfConstants> read = read_perf_constants(R"({"version": 1, "constants": {"switch_tax": 0.2}})", "c.json");
+  const Result<PerfConstants> read =
+      read_perf_constants(R"({"version": 1, "constants": {"switch_tax": 0.2}})", "c.json");
   ASSERT_TRUE(read.ok()) << read.error().to_string();
   PerfConstants expected;
   expected.switch_tax = 0.2;

@@ -117,7 +117,8 @@ TEST(PartitionSlowdownTest, TheOrderOfTenantsDoesNotMatterToTheLastBit) {
       const std::vector<double> a = law(tenants);
       const std::vector<double> b = law(turned);
       for (std::size_t i = 0; i < tenants.size(); ++i) {
-        const auto there = static_cast<std::size_t>(std::find(turned.begin(), turned.end(), tenants[i]) - turned.begin());
+        const auto there =
+            static_cast<std::size_t>(std::find(turned.begin(), turned.end(), tenants[i]) - turned.begin());
         EXPECT_EQ(a[i], b[there]);
       }
     }
@@ -130,7 +131,8 @@ TEST(PartitionSlowdownTest, ANewcomerSpeedsNobodyUp) {
   for (int round = 0; round < 500; ++round) {
     std::vector<TenantDemand> tenants;
     for (int i = 0; i < 5; ++i) {
-      tenants.push_back(below(2) == 0 ? closed(below(1001), below(1001), below(1001)) : service(below(200), below(1001)));
+      tenants.push_back(below(2) == 0 ? closed(below(1001), below(1001), below(1001))
+                                      : service(below(200), below(1001)));
     }
     std::vector<TenantDemand> more = tenants;
     more.push_back(below(2) == 0 ? closed(below(1001), below(1001), below(1001)) : service(below(200), below(1001)));

@@ -110,7 +110,8 @@ TEST(SlowdownFitTest, HeldOutPredictionsDoNotSeeTheirGroup) {
 
 TEST(SlowdownFitTest, InferenceIsPredictedFromItsSmallestAndLargestSize) {
   std::vector<Measurement> rows;
-  for (const auto& [name, time_ms] : {std::pair{"1g.10gb", 90.0}, {"2g.20gb", 50.0}, {"4g.40gb", 33.0}, {"7g.80gb", 30.0}}) {
+  for (const auto& [name, time_ms] :
+       {std::pair{"1g.10gb", 90.0}, {"2g.20gb", 50.0}, {"4g.40gb", 33.0}, {"7g.80gb", 30.0}}) {
     Measurement one = row("resnet", time_ms);
     one.kind = JobKind::service;
     one.profile = find_mig_profile(a100(), name).value();
@@ -137,8 +138,9 @@ std::vector<Measurement> time_slice_rows(const PerfConstants& truth, std::option
     TenantDemand demand{.engine_active_milli = static_cast<std::int32_t>(std::lround(jobs[i].first * 1000)),
                         .dram_active_milli = static_cast<std::int32_t>(std::lround(jobs[i].second * 1000))};
     if (profile) {
-      const double k = truth.mig_tax * training_slice_slowdown(jobs[i].first, jobs[i].second,
-                                                               slice_fractions(model, model.profiles[profile->value]), truth);
+      const double k =
+          truth.mig_tax * training_slice_slowdown(jobs[i].first, jobs[i].second,
+                                                  slice_fractions(model, model.profiles[profile->value]), truth);
       demand = on_slice(demand, to_milli(k));
     }
     demands.push_back(demand);

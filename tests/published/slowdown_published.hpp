@@ -128,8 +128,9 @@ inline Measurement nos_measurement(MeasuredSharing sharing, int pods, double sec
 }
 
 inline NosPrediction predict_nos() {
-  const std::array<Measurement, 2> time_slice = {nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].time_slice_s),
-                                                 nos_measurement(MeasuredSharing::time_slice, 3, nos_rows[1].time_slice_s)};
+  const std::array<Measurement, 2> time_slice = {
+      nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].time_slice_s),
+      nos_measurement(MeasuredSharing::time_slice, 3, nos_rows[1].time_slice_s)};
   const std::array<Measurement, 2> mps = {nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].mps_s),
                                           nos_measurement(MeasuredSharing::mps, 3, nos_rows[1].mps_s)};
   const PerfConstants constants = fit_model("time-slice", time_slice).constants;

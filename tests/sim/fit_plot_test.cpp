@@ -49,8 +49,8 @@ TEST(FitPlotTest, AWideRangeHasLogarithmicAxesAndErrorsInPerCent) {
 }
 
 TEST(FitPlotTest, NamesCannotBreakThePicture) {
-  const std::string svg = fit_plot_svg(
-      report({{.group = "<a&b\">", .label = "x\ny", .measured = 1, .fitted = 1}}), "</svg>");
+  const std::string svg =
+      fit_plot_svg(report({{.group = "<a&b\">", .label = "x\ny", .measured = 1, .fitted = 1}}), "</svg>");
   EXPECT_EQ(count(svg, "</svg>"), 1U);
   EXPECT_EQ(count(svg, "&lt;a&amp;b&quot;&gt;"), 2U) << "legend and its hint";
   EXPECT_EQ(count(svg, "x y"), 2U);

@@ -17,7 +17,8 @@ std::string_view profile_name(const Measurement& row) {
 
 TEST(MeasurementsTest, ReadsOurForm) {
   const Result<MeasurementTable> table = parse_measurements(
-      "job,group,set,kind,gpu_model,profile,sharing,copies,time_ms,engine_active,sm_active,dram_active,request_load,x_run\n"
+      "job,group,set,kind,gpu_model,profile,sharing,copies,time_ms,engine_active,sm_active,dram_active,request_load,x_"
+      "run\n"
       "bert/8,bert,,,A100-80GB,,,,120.5,0.9,0.7,0.4,,17\n"
       "bert/8,,pair,closed,A100-80GB,,time_slice,,240,0.9,,,,\n"
       "chat,,pair,service,A100-80GB,,time_slice,2,35,1,0.3,0.2,0.15,\n"
@@ -48,7 +49,8 @@ TEST(MeasurementsTest, ReadsOurForm) {
 
 TEST(MeasurementsTest, ReadsMisosForm) {
   const Result<MeasurementTable> table = parse_measurements(
-      "model,batch_size,gpu_instance_profile_slices,median_step_s,full_gpu_sm_util,full_gpu_mem_util,full_gpu_memory_mib\n"
+      "model,batch_size,gpu_instance_profile_slices,median_step_s,full_gpu_sm_util,full_gpu_mem_util,full_gpu_memory_"
+      "mib\n"
       "bert,2,3,0.0753,0.6971,0.3394,6347.0\n",
       "miso.csv");
   ASSERT_TRUE(table.ok()) << table.error().to_string();
