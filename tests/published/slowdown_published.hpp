@@ -41,6 +41,29 @@ inline FitReport fit_miso(const std::string& data_dir) {
   return fit_model("slice-training", sim::read_measurements(data_dir + "/" + std::string(miso_file)).value().rows);
 }
 
+/// Errors of predicted speeds relative to 7g with these constants, point by point.
+inline std::vector<double> miso_errors(const std::string& data_dir, const PerfConstants& constants) {
+  const std::vector<Measurement> rows = sim::read_measurements(data_dir + "/" + std::string(miso_file)).value().rows;
+  std::map<std::string, double> largest_ms;
+  const auto fractions = [](const Measurement& row) {
+    const GpuModel& model = gpu_model(row.gpu_model);
+    return slice_fractions(model, model.profiles[row.profile->value]);
+  };
+  for (const Measurement& row : rows) {
+    if (fractions(row).compute == 1) {
+      largest_ms[row.job] = row.time_ms;
+    }
+  }
+  std::vector<double> errors;
+  for (const Measurement& row : rows) {
+    if (fractions(row).compute < 1) {
+      errors.push_back(1 / training_slice_slowdown(*row.engine_active, *row.dram_active, fractions(row), constants) -
+                       largest_ms.at(row.job) / row.time_ms);
+    }
+  }
+  return errors;
+}
+
 /// The published definition counts one to three processes.
 inline constexpr int parva_processes = 3;
 inline std::vector<Measurement> parva_measurements(const std::string& data_dir, int most_processes) {

@@ -61,7 +61,7 @@ constinit const SlowdownModelInfo slice_training_model = {
     .validity = "one closed job per instance, same GPU model as the profile; jobs that fit in the instance's memory",
     .error =
         "speed, mean absolute: 0.069 with the defaults, 0.076 leaving one model out, 113 points of MISO (A100-40GB); "
-        "worst on noisy deepspeech2 (0.15) and on mobilenet (0.13), whose time is the host's",
+        "worst on deepspeech2 (0.15), whose measurements are noisy, and on mobilenet (0.14), predicted too slow",
     .source = "the form was found on MISO's training times (SoCC'22); docs/models/slowdown.md",
     .model = &model};
 

@@ -100,6 +100,7 @@ TEST(MeasurementsTest, ErrorsNameFileLineAndValue) {
       {head + "a,A100-80GB,5,,,,2,,,\n", "an exclusive row has a neighbour"},
       {head + "a,A100-80GB,5,,,,,1.2,,\n", "m.csv:2: engine_active is '1.2'"},
       {head + "a,A100-80GB,5,,,,,,0.2,\n", "request_load is '0.2' for a closed job"},
+      {head + "a,A100-80GB,5,service,,,,,0.2,\n", "request_load is '0.2' in an exclusive row"},
       {head + "a,A100-80GB,5,,,mps,,,,s\na,A100-40GB,5,,,mps,,,,s\n", "set 's' has rows of different"},
       {"Mig instance,Batch size,Workload Number,Latency\n5,1,1,0.1\n", "Mig instance is '5'"},
   };
