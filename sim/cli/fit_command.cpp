@@ -47,8 +47,9 @@ Result<std::vector<Measurement>> load(const FitArguments& arguments) {
     }
     std::cerr << "\n";
     std::copy_if(std::make_move_iterator(table.value().rows.begin()), std::make_move_iterator(table.value().rows.end()),
-                 std::back_inserter(rows),
-                 [&](const Measurement& row) { return arguments.max_copies == 0 || row.copies <= arguments.max_copies; });
+                 std::back_inserter(rows), [&](const Measurement& row) {
+                   return arguments.max_copies == 0 || row.copies <= arguments.max_copies;
+                 });
   }
   return rows;
 }
@@ -67,13 +68,15 @@ Result<PerfConstants> starting_constants(const std::string& path) {
 void print_errors(std::string_view name, const FitErrors& errors) {
   std::cout << "  " << std::left << std::setw(26) << name << std::right << std::setw(6) << errors.points << std::fixed
             << std::setprecision(4) << std::setw(14) << errors.mean_absolute << std::setprecision(2) << std::setw(10)
-            << errors.mean_percent << std::setw(9) << errors.p95_percent << std::setw(9) << errors.worst_percent << "\n";
+            << errors.mean_percent << std::setw(9) << errors.p95_percent << std::setw(9) << errors.worst_percent
+            << "\n";
 }
 
 void print(const SlowdownModelInfo& row, const FitReport& report) {
   std::cout << row.name << ": " << row.description << "\n";
   for (const FittedConstant& change : report.changes) {
-    std::cout << "  " << std::left << std::setw(26) << change.name << std::fixed << std::setprecision(4) << change.before;
+    std::cout << "  " << std::left << std::setw(26) << change.name << std::fixed << std::setprecision(4)
+              << change.before;
     if (change.determined) {
       std::cout << " -> " << change.after << "\n";
     } else {

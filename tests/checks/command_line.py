@@ -19,6 +19,12 @@ CASES = [
     (["run", "--trace", "no-such-file"], 1, ["no-such-file"]),
     (["run", "--trace", "nope:traces/tiny"], 1, ["nope", "gtf-jsonl"]),
     (["run"], 1, ["--trace"]),
+    (["list", "slowdown"], 0, []),
+    (["fit", "--data", "no-such-file", "--model", "time-slice"], 1, ["no-such-file"]),
+    (["fit", "--data", "tests/fuzz/corpus/measurements_fuzz/own.csv", "--model", "nope"], 2, ["nope", "slice-training"]),
+    (["fit", "--data", "tests/fuzz/corpus/measurements_fuzz/own.csv", "--model", "mps"], 0, ["11 measurements"]),
+    (["fit", "--data", "tests/fuzz/corpus/measurements_fuzz/miso.csv", "--model", "mps"], 1, ["no measurements", "mps rows"]),
+    (["fit", "--model", "mps"], 2, ["--data"]),
     ([], 2, []),
 ]
 

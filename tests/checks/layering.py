@@ -190,6 +190,8 @@ CLEAN = {
 PLANTED = [
     ("libgpusched/src/base/a.cpp", '#include "gpusched/io/log.hpp"', "base must not know io"),
     ("libgpusched/include/gpusched/filter/a.hpp", "#include <gpusched/score/v.hpp>", "filter must not know score"),
+    ("libgpusched/src/cluster/a.cpp", '#include "gpusched/perf/v.hpp"', "cluster must not know perf"),
+    ("libgpusched/src/perf/a.cpp", '#include "gpusched/filter/v.hpp"', "perf must not know filter"),
     ("libgpusched/src/base/a.cpp", '#include "../reshape/detail.hpp"', "base must not know reshape"),
     ("libgpusched/src/base/a.cpp", '#include "reshape/detail.hpp"', "base must not know reshape"),
     ("libgpusched/src/io/a.cpp", '#include "gpusched/sim/run.hpp"', "not in a layer"),

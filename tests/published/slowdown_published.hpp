@@ -18,6 +18,7 @@
 #include "gpusched/base/check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
+#include "gpusched/perf/slice_speed.hpp"
 #include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/sim/readers/measurements.hpp"
 
@@ -38,6 +39,29 @@ inline FitReport fit_model(std::string_view name, std::span<const Measurement> r
 
 inline FitReport fit_miso(const std::string& data_dir) {
   return fit_model("slice-training", sim::read_measurements(data_dir + "/" + std::string(miso_file)).value().rows);
+}
+
+/// Errors of predicted speeds relative to 7g with these constants, point by point.
+inline std::vector<double> miso_errors(const std::string& data_dir, const PerfConstants& constants) {
+  const std::vector<Measurement> rows = sim::read_measurements(data_dir + "/" + std::string(miso_file)).value().rows;
+  std::map<std::string, double> largest_ms;
+  const auto fractions = [](const Measurement& row) {
+    const GpuModel& model = gpu_model(row.gpu_model);
+    return slice_fractions(model, model.profiles[row.profile->value]);
+  };
+  for (const Measurement& row : rows) {
+    if (fractions(row).compute == 1) {
+      largest_ms[row.job] = row.time_ms;
+    }
+  }
+  std::vector<double> errors;
+  for (const Measurement& row : rows) {
+    if (fractions(row).compute < 1) {
+      errors.push_back(1 / training_slice_slowdown(*row.engine_active, *row.dram_active, fractions(row), constants) -
+                       largest_ms.at(row.job) / row.time_ms);
+    }
+  }
+  return errors;
 }
 
 /// The published definition counts one to three processes.
@@ -127,8 +151,9 @@ inline Measurement nos_measurement(MeasuredSharing sharing, int pods, double sec
 }
 
 inline NosPrediction predict_nos() {
-  const std::array<Measurement, 2> time_slice = {nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].time_slice_s),
-                                                 nos_measurement(MeasuredSharing::time_slice, 3, nos_rows[1].time_slice_s)};
+  const std::array<Measurement, 2> time_slice = {
+      nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].time_slice_s),
+      nos_measurement(MeasuredSharing::time_slice, 3, nos_rows[1].time_slice_s)};
   const std::array<Measurement, 2> mps = {nos_measurement(MeasuredSharing::exclusive, 1, nos_rows[0].mps_s),
                                           nos_measurement(MeasuredSharing::mps, 3, nos_rows[1].mps_s)};
   const PerfConstants constants = fit_model("time-slice", time_slice).constants;

@@ -12,8 +12,8 @@
 
 namespace gpusched {
 
+using io::Json;
 using io::JsonFields;
-using Json = io::OrderedJson;
 
 namespace {
 
@@ -21,8 +21,9 @@ constexpr std::int64_t format_version = 1;
 
 constexpr std::array<std::string_view, 2> file_fields = {"version", "profiles"};
 constexpr std::array<std::string_view, 16> profile_fields = {
-    "name",         "revision",     "kind",            "gpu_model", "engine_active", "sm_active",  "dram_active", "tensor_active",
-    "memory_peak_mib", "duty_cycle", "request_load", "service_time_ms", "power_w", "slice_speeds", "mps_demand", "source"};
+    "name",          "revision",        "kind",       "gpu_model",    "engine_active",   "sm_active", "dram_active",
+    "tensor_active", "memory_peak_mib", "duty_cycle", "request_load", "service_time_ms", "power_w",   "slice_speeds",
+    "mps_demand",    "source"};
 constexpr std::array<std::string_view, 5> activity_fields = {"mean", "p50", "p90", "p95", "p99"};
 
 Activity read_activity(JsonFields& fields, const Json& json, const std::string& path) {

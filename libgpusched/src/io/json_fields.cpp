@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t shown_bytes = 60;
 
 /// A value as an error shows it. Bytes that are not UTF-8 cannot be shown.
-std::string shown(const OrderedJson& value) {
-  std::string text = value.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
+std::string shown(const Json& value) {
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > shown_bytes) {
     text.resize(shown_bytes);
     text += "...";
@@ -22,15 +22,15 @@ std::string shown(const OrderedJson& value) {
 
 }  // namespace
 
-Result<OrderedJson> parse_json(std::string_view text, const std::string& file) {
+Result<Json> parse_json(std::string_view text, const std::string& file) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   std::string repeated;
-  const auto watch = [&](int, OrderedJson::parse_event_t event, OrderedJson& parsed) {
-    if (event == OrderedJson::parse_event_t::object_start) {
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
       keys.emplace_back();
-    } else if (event == OrderedJson::parse_event_t::object_end) {
+    } else if (event == Json::parse_event_t::object_end) {
       keys.pop_back();
-    } else if (event == OrderedJson::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second &&
+    } else if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second &&
                repeated.empty()) {
       repeated = parsed.get<std::string>();
     }
@@ -38,23 +38,23 @@ Result<OrderedJson> parse_json(std::string_view text, const std::string& file) {
   };
   Error error{.code = ErrorCode::data_loss, .message = {}, .file = file, .line = 0, .remedy = {}};
   try {
-    OrderedJson json = OrderedJson::parse(text, watch);
+    Json json = Json::parse(text, watch);
     if (repeated.empty()) {
       return json;
     }
     error.message = "the key " + shown(repeated) + " occurs twice in one object";
     error.remedy = "Keep one of them";
-  } catch (const OrderedJson::parse_error& problem) {
+  } catch (const Json::parse_error& problem) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(problem.byte, text.size()));
     error.line = 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
     error.message = std::string("not JSON: ") + problem.what();
-  } catch (const OrderedJson::exception& problem) {  // a number beyond double, for example
+  } catch (const Json::exception& problem) {  // a number beyond double, for example
     error.message = std::string("not JSON: ") + problem.what();
   }
   return error;
 }
 
-bool JsonFields::object(const OrderedJson& json, const std::string& path, std::span<const std::string_view> known) {
+bool JsonFields::object(const Json& json, const std::string& path, std::span<const std::string_view> known) {
   if (!json.is_object()) {
     fail(ErrorCode::invalid_argument, path + " is " + shown(json) + ", not an object", "");
     return false;
@@ -72,7 +72,7 @@ bool JsonFields::object(const OrderedJson& json, const std::string& path, std::s
   return true;
 }
 
-const OrderedJson* JsonFields::member(const OrderedJson& object, const std::string& path, std::string_view name) {
+const Json* JsonFields::member(const Json& object, const std::string& path, std::string_view name) {
   const auto found = object.is_object() ? object.find(std::string(name)) : object.end();
   if (found == object.end()) {
     fail(ErrorCode::invalid_argument, path + " has no field " + std::string(name), "It is required");
@@ -81,8 +81,8 @@ const OrderedJson* JsonFields::member(const OrderedJson& object, const std::stri
   return &*found;
 }
 
-std::string JsonFields::text(const OrderedJson& object, const std::string& path, std::string_view name) {
-  const OrderedJson* value = member(object, path, name);
+std::string JsonFields::text(const Json& object, const std::string& path, std::string_view name) {
+  const Json* value = member(object, path, name);
   if (value == nullptr) {
     return {};
   }
@@ -93,7 +93,7 @@ std::string JsonFields::text(const OrderedJson& object, const std::string& path,
   return value->get<std::string>();
 }
 
-double JsonFields::as_number(const OrderedJson& value, const std::string& path) {
+double JsonFields::as_number(const Json& value, const std::string& path) {
   if (!value.is_number()) {
     fail(ErrorCode::invalid_argument, path + " is " + shown(value) + ", not a number",
          "JSON has no NaN and no infinity: leave out what was not measured");
@@ -102,13 +102,12 @@ double JsonFields::as_number(const OrderedJson& value, const std::string& path) 
   return value.get<double>();
 }
 
-double JsonFields::number(const OrderedJson& object, const std::string& path, std::string_view name) {
-  const OrderedJson* value = member(object, path, name);
+double JsonFields::number(const Json& object, const std::string& path, std::string_view name) {
+  const Json* value = member(object, path, name);
   return value == nullptr ? 0 : as_number(*value, path + "." + std::string(name));
 }
 
-std::optional<double> JsonFields::optional_number(const OrderedJson& object, const std::string& path,
-                                                  std::string_view name) {
+std::optional<double> JsonFields::optional_number(const Json& object, const std::string& path, std::string_view name) {
   const auto found = object.is_object() ? object.find(std::string(name)) : object.end();
   if (found == object.end()) {
     return std::nullopt;
@@ -116,8 +115,8 @@ std::optional<double> JsonFields::optional_number(const OrderedJson& object, con
   return as_number(*found, path + "." + std::string(name));
 }
 
-std::int64_t JsonFields::integer(const OrderedJson& object, const std::string& path, std::string_view name) {
-  const OrderedJson* value = member(object, path, name);
+std::int64_t JsonFields::integer(const Json& object, const std::string& path, std::string_view name) {
+  const Json* value = member(object, path, name);
   if (value == nullptr) {
     return 0;
   }

@@ -9,7 +9,7 @@
 
 namespace gpusched {
 
-using Json = io::OrderedJson;
+using io::Json;
 
 namespace {
 

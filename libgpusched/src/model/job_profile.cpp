@@ -9,7 +9,8 @@ namespace gpusched {
 
 namespace {
 
-// Beyond these a number is a mistake of unit. A slice may be a little faster than the whole GPU: ParvaGPU measured 1.09.
+// Beyond these a number is a mistake of unit. A slice may be a little faster than the whole GPU: ParvaGPU
+// measured 1.09.
 constexpr double max_slice_speed = 2;
 constexpr double max_mps_demand = 100;
 constexpr double max_service_time_ms = 86'400'000;

@@ -172,8 +172,9 @@ class Mps final : public SlowdownModel {
   Result<FitReport> fit(std::span<const Measurement> measurements, const PerfConstants& constants) const override {
     const DemandFit fit(measurements, constants);
     if (fit.empty()) {
-      return no_measurements("mps", "mps rows with two tenants or more, and each job's exclusive row on the same "
-                                    "partition");
+      return no_measurements("mps",
+                             "mps rows with two tenants or more, and each job's exclusive row on the same "
+                             "partition");
     }
     return fit.report();
   }
@@ -187,10 +188,12 @@ constinit const SlowdownModelInfo mps_model = {
     .name = "mps",
     .description = "tenants run side by side on a whole GPU: a busy neighbour o adds d_o to the stretch of my kernels",
     .needs = "mps_demand where measured, else engine_active, sm_active, dram_active; duty_cycle or request_load",
-    .validity = "one number per job, whoever its neighbour is; d guessed from activities is a prior, measure it; no limit "
-                "of threads or memory per client",
-    .error = "slowdown, d from the smallest set: 0.4 % at 5 pods and 1.3 % at 7 from 3 (nos); 10.8 % mean, 37 % p95 at 3 to "
-             "5 processes from 2, 957 points of ParvaGPU (A100-80GB instances)",
+    .validity =
+        "one number per job, whoever its neighbour is; d guessed from activities is a prior, measure it; no limit "
+        "of threads or memory per client",
+    .error =
+        "slowdown, d from the smallest set: 0.4 % at 5 pods and 1.3 % at 7 from 3 (nos); 10.8 % mean, 37 % p95 at 3 to "
+        "5 processes from 2, 957 points of ParvaGPU (A100-80GB instances)",
     .source = "nos's comparison of GPU sharing, ParvaGPU's process counts; docs/models/slowdown.md",
     .model = &model};
 

@@ -21,14 +21,11 @@ struct Contribution {
 Contribution contribution(const TenantDemand& tenant) {
   if (tenant.service) {
     const std::int64_t busy = std::min<std::int64_t>(milli_per_unit, tenant.load_milli);
-    return {.closed_busy = 0,
-            .load = tenant.load_milli * milli_per_unit,
-            .bandwidth = busy * tenant.dram_active_milli};
+    return {.closed_busy = 0, .load = tenant.load_milli * milli_per_unit, .bandwidth = busy * tenant.dram_active_milli};
   }
   const std::int64_t active = tenant.activity_milli;
-  return {.closed_busy = active * tenant.engine_active_milli,
-          .load = 0,
-          .bandwidth = active * tenant.dram_active_milli};
+  return {
+      .closed_busy = active * tenant.engine_active_milli, .load = 0, .bandwidth = active * tenant.dram_active_milli};
 }
 
 /// What a tenant takes from its neighbours under MPS, in millionths.
@@ -106,9 +103,8 @@ void mps_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& co
     const double stretch = 1 + static_cast<double>(pressure - mps_pressure(tenant, constants)) / square;
     const double k = tenant.slice_slowdown_milli / unit;
     const double engine = tenant.engine_active_milli / unit;
-    slowdown[i] = tenant.service
-                      ? std::min(saturated_slowdown, k * queue_response(stretch, tenant.load_milli / unit))
-                      : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
+    slowdown[i] = tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, tenant.load_milli / unit))
+                                 : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
   }
 }
 

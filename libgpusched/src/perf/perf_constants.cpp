@@ -10,7 +10,8 @@ std::span<const PerfConstantInfo> perf_constant_table() {
   static constexpr std::array<PerfConstantInfo, 12> rows = {{
       {"mig_tax", &C::mig_tax, 1, 2, "1", "time on the largest MIG instance over time on the GPU with MIG off"},
       {"latency_weight", &C::latency_weight, 0, 5, "1", "training on a slice: weight of the part bound by latency"},
-      {"latency_exponent", &C::latency_exponent, 0, 3, "1", "training on a slice: how that part grows as compute shrinks"},
+      {"latency_exponent", &C::latency_exponent, 0, 3, "1",
+       "training on a slice: how that part grows as compute shrinks"},
       {"switch_tax", &C::switch_tax, 0, 2, "1", "time slicing: time lost to switching when the GPU is saturated"},
       {"switch_onset", &C::switch_onset, 0, 10, "GPUs", "time slicing: demand at which switching begins to cost"},
       {"switch_width", &C::switch_width, 0.001, 10, "GPUs", "time slicing: further demand until it costs all of it"},

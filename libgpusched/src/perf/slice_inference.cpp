@@ -23,8 +23,8 @@ class SliceInference final : public SlowdownModel {
     const MeasurementIndex index(measurements);
     std::vector<Observation> observations;
     for (const Measurement& row : measurements) {
-      const bool concerned = row.kind == JobKind::service && row.set.empty() && row.profile &&
-                             row.sharing != MeasuredSharing::time_slice;
+      const bool concerned =
+          row.kind == JobKind::service && row.set.empty() && row.profile && row.sharing != MeasuredSharing::time_slice;
       const Measurement* largest = concerned ? index.on_largest(row) : nullptr;
       const Measurement* smallest = concerned ? index.on_compute(row, 1) : nullptr;
       if (largest == nullptr || smallest == nullptr || largest == &row || smallest == &row) {
@@ -60,8 +60,9 @@ constinit const SlowdownModelInfo slice_inference_model = {
     .description = "a service alone on a MIG instance: T(s) = max(T(7), T(1) / s), or max(1, w / c, m / q)",
     .needs = "slice_speeds of one instance, else sm_active and dram_active; request_load, service_time_ms",
     .validity = "one service per instance, same GPU model as the profile; response = K / (1 - rho K) is a queue's mean",
-    .error = "two-point form, ms per request: 5.9 % mean, 22.6 % p95, 528 points of ParvaGPU (A100-80GB, 1 to 3 "
-             "processes); the unmeasured form was not tested, as public data lack w and m",
+    .error =
+        "two-point form, ms per request: 5.9 % mean, 22.6 % p95, 528 points of ParvaGPU (A100-80GB, 1 to 3 "
+        "processes); the unmeasured form was not tested, as public data lack w and m",
     .source = "two-point form on ParvaGPU's times (SC'24); docs/models/slowdown.md",
     .model = &model};
 

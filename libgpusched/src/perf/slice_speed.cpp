@@ -42,8 +42,7 @@ double slice_slowdown(const JobProfile& job, GpuModelId model_id, MigProfileId p
     }
   }
   if (job.kind == JobKind::closed) {
-    return constants.mig_tax *
-           training_slice_slowdown(job.engine_active.mean, job.dram_active.mean, slice, constants);
+    return constants.mig_tax * training_slice_slowdown(job.engine_active.mean, job.dram_active.mean, slice, constants);
   }
   if (measured_here) {
     if (const std::optional<MeasuredSlice> known = smallest_measured(job, model)) {
@@ -68,10 +67,9 @@ double training_slice_slowdown(double engine_active, double dram_active, SliceFr
                                const PerfConstants& constants) {
   const double host = 1 - engine_active;
   const double latency_bound = std::max(0.0, engine_active - dram_active);
-  const double slowdown = host +
-                          constants.latency_weight * latency_bound /
-                              std::pow(slice.compute, constants.latency_exponent) +
-                          dram_active / slice.memory;
+  const double slowdown =
+      host + constants.latency_weight * latency_bound / std::pow(slice.compute, constants.latency_exponent) +
+      dram_active / slice.memory;
   return std::max(1.0, slowdown);
 }
 

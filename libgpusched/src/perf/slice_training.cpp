@@ -35,7 +35,8 @@ class SliceTraining final : public SlowdownModel {
                               .label = measurement_label(row),
                               .measured = largest->time_ms / row.time_ms,
                               .predict = [&row, slice, against_whole](const PerfConstants& c) {
-                                const double k = training_slice_slowdown(*row.engine_active, *row.dram_active, slice, c);
+                                const double k =
+                                    training_slice_slowdown(*row.engine_active, *row.dram_active, slice, c);
                                 return 1 / (against_whole ? c.mig_tax * k : k);
                               }});
     }
@@ -58,8 +59,9 @@ constinit const SlowdownModelInfo slice_training_model = {
     .description = "a closed job alone on a MIG instance: host part + 0.7 (u - m) / c^0.7 + m / q",
     .needs = "engine_active, dram_active; slice_speeds where measured",
     .validity = "one closed job per instance, same GPU model as the profile; jobs that fit in the instance's memory",
-    .error = "speed, mean absolute: 0.069 with the defaults, 0.076 leaving one model out, 113 points of MISO (A100-40GB); "
-             "worst on noisy deepspeech2 (0.15) and on mobilenet (0.13), whose time is the host's",
+    .error =
+        "speed, mean absolute: 0.069 with the defaults, 0.076 leaving one model out, 113 points of MISO (A100-40GB); "
+        "worst on deepspeech2 (0.15), whose measurements are noisy, and on mobilenet (0.14), predicted too slow",
     .source = "the form was found on MISO's training times (SoCC'22); docs/models/slowdown.md",
     .model = &model};
 

@@ -29,8 +29,7 @@ double load_at(const Activity& load, LoadPoint point, const PerfConstants& const
 
 double activity_at(double duty, LoadPoint point, const PerfConstants& constants) {
   // sqrt is exact to the last bit everywhere, unlike pow.
-  return point == LoadPoint::mean ? duty
-                                  : std::min(1.0, duty + constants.duty_margin * std::sqrt(duty * (1 - duty)));
+  return point == LoadPoint::mean ? duty : std::min(1.0, duty + constants.duty_margin * std::sqrt(duty * (1 - duty)));
 }
 
 double mps_demand(const JobProfile& job) {

@@ -60,12 +60,15 @@ const TimeSlicedMig time_sliced_mig{};
 
 constinit const SlowdownModelInfo time_slice_model = {
     .name = "time-slice",
-    .description = "tenants take turns on a whole GPU: fluid sharing x switch tax x shared bandwidth, wait for a request",
+    .description =
+        "tenants take turns on a whole GPU: fluid sharing x switch tax x shared bandwidth, wait for a request",
     .needs = "engine_active, dram_active, duty_cycle; of services request_load, service_time_ms",
-    .validity = "engine_active from DCGM, not nvidia-smi's utilization, which counts any resident kernel; the tax is one "
-                "job's on one GPU; the mean response of services and the wait per request are untested",
+    .validity =
+        "engine_active from DCGM, not nvidia-smi's utilization, which counts any resident kernel; the tax is one "
+        "job's on one GPU; the mean response of services and the wait per request are untested",
     .error = "ms per request of YOLOS-small, constants fitted at 3 pods: 0.2 % at 5 and at 7 pods (nos)",
-    .source = "nos's comparison of GPU sharing; fluid sharing and bandwidth term on Lucid's pairs; docs/models/slowdown.md",
+    .source =
+        "nos's comparison of GPU sharing; fluid sharing and bandwidth term on Lucid's pairs; docs/models/slowdown.md",
     .model = &time_slice};
 
 constinit const SlowdownModelInfo time_sliced_mig_model = {

@@ -170,6 +170,10 @@ std::optional<Measurement> own_row(MeasurementRow& row, std::string_view) {
     row.fail("request_load is '" + std::string(row.text("request_load")) + "' for a closed job",
              "Give kind service, or leave it out");
   }
+  if (m.request_load && m.sharing == MeasuredSharing::exclusive) {
+    row.fail("request_load is '" + std::string(row.text("request_load")) + "' in an exclusive row",
+             "Measure the time alone without queueing, and leave it out there");
+  }
   if (m.sharing == MeasuredSharing::exclusive && (m.copies > 1 || !m.set.empty())) {
     row.fail("an exclusive row has a neighbour", "Say how they share: time_slice or mps");
   }

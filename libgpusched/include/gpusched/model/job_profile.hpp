@@ -43,8 +43,8 @@ struct JobProfile {
   std::string name;
   int revision = 1;  ///< counts up each time the job is measured anew
   JobKind kind = JobKind::closed;
-  GpuModelId gpu_model{};           ///< where it was measured
-  Activity engine_active{};         ///< u: a kernel is resident (DCGM GR_ENGINE_ACTIVE)
+  GpuModelId gpu_model{};                   ///< where it was measured
+  Activity engine_active{};                 ///< u: a kernel is resident (DCGM GR_ENGINE_ACTIVE)
   std::optional<Activity> sm_active{};      ///< w: share of the SMs in use while a kernel is resident
   Activity dram_active{};                   ///< m: the memory interface moves data (DRAM_ACTIVE)
   std::optional<Activity> tensor_active{};  ///< the tensor pipes are busy (PIPE_TENSOR_ACTIVE)

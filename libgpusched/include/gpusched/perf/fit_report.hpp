@@ -16,7 +16,7 @@ struct FitPoint {
   std::string group;
   std::string label;
   double measured = 0;
-  double fitted = 0;                  ///< predicted with constants fitted to all points
+  double fitted = 0;                 ///< predicted with constants fitted to all points
   std::optional<double> held_out{};  ///< predicted by a fit that did not see this point
 };
 

@@ -11,11 +11,11 @@ namespace gpusched {
 /// What the sharing laws need to know of one tenant of a partition, in thousandths. A value: tenants with equal demand
 /// are interchangeable, and sums over tenants are exact, whatever their order.
 struct TenantDemand {
-  std::int32_t engine_active_milli = 0;  ///< u, while it works, on this partition
-  std::int32_t dram_active_milli = 0;    ///< m, while it works
-  std::int32_t mps_demand_milli = 0;     ///< d
-  std::int32_t load_milli = 0;           ///< rho of a service on this partition
-  std::int32_t activity_milli = 1000;    ///< a of a closed job: share of the time in which it works; 0 while idle
+  std::int32_t engine_active_milli = 0;      ///< u, while it works, on this partition
+  std::int32_t dram_active_milli = 0;        ///< m, while it works
+  std::int32_t mps_demand_milli = 0;         ///< d
+  std::int32_t load_milli = 0;               ///< rho of a service on this partition
+  std::int32_t activity_milli = 1000;        ///< a of a closed job: share of the time in which it works; 0 while idle
   std::int32_t slice_slowdown_milli = 1000;  ///< K: alone on this partition against alone on the whole GPU
   std::int32_t service_time_us = 1;          ///< of a service: one request alone on the whole GPU
   bool service = false;
