@@ -10,13 +10,14 @@ namespace gpusched::sim {
 
 namespace {
 
-/// The value that a log line with two decimals holds: the nearest decimal, ties by the exact binary value.
+/// The value that a log line with two decimals holds: the nearest decimal, ties to the even one. The product below is
+/// rounded; the signs of the fused ones are not, and the last bit decides what the published logs printed.
 double as_printed(double value) {
-  std::array<char, 64> text{};
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, 2);
-  double printed = 0;
-  std::from_chars(text.data(), end, printed);
-  return printed;
+  const double cents = std::nearbyint(value * 100.0);
+  if (std::fma(value, 100.0, -(cents + 0.5)) > 0) {
+    return (cents + 1) / 100.0;
+  }
+  return (std::fma(value, 100.0, -(cents - 0.5)) < 0 ? cents - 1 : cents) / 100.0;
 }
 
 /// NumPy's round(value, 2), which made the published tables.

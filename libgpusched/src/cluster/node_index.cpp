@@ -24,6 +24,7 @@ void NodeIndex::rebuild(ClusterState& state) {
   classes_.clear();
   slot_of_class_.clear();
   slots_.clear();
+  member_counts_.clear();
   memory_free_.clear();
   free_slots_.clear();
   log_.clear();
@@ -49,6 +50,7 @@ void NodeIndex::move_in(std::uint32_t order, const NodeState& state) {
     if (free_slots_.empty()) {
       free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
       slots_.emplace_back();
+      member_counts_.push_back(0);
       memory_free_.push_back(0);
     }
     slot = free_slots_.back();
@@ -59,8 +61,8 @@ void NodeIndex::move_in(std::uint32_t order, const NodeState& state) {
     log_.push_back(slot);
   }
   Slot& target = slots_[slot];
-  ++target.count;
-  if (target.heap.size() > 2 * std::size_t{target.count} + 64) {
+  const std::uint32_t count = ++member_counts_[slot];
+  if (target.heap.size() > 2 * std::size_t{count} + 64) {
     drop_stale(slot);
   }
   target.heap.push_back(order);
@@ -78,7 +80,7 @@ void NodeIndex::drop_stale(std::uint32_t slot) {
 void NodeIndex::move_out(std::uint32_t order) {
   const std::uint32_t slot = slot_of_order_[order];
   slot_of_order_[order] = no_slot;
-  if (--slots_[slot].count == 0) {
+  if (--member_counts_[slot] == 0) {
     slot_of_class_[slots_[slot].node_class.value] = no_slot;
     free_slots_.push_back(slot);
     log_.push_back(slot);

@@ -1,6 +1,9 @@
 #include "engine/node_ranking.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <functional>
 #include <tuple>
 
 #include "gpusched/base/philox.hpp"
@@ -10,6 +13,8 @@ namespace gpusched {
 void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
   stale_.clear();
   const std::uint32_t slots = index.slot_count();
+  reason_.resize(slots, RejectReason::none);
+  feasible_.resize(slots / 64 + 1, 0);
   cost_.resize(slots, infeasible);
   tie_.resize(slots, 0);
   gpu_.resize(slots, 0);
@@ -42,8 +47,7 @@ void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context,
   batch_slots_.clear();
   const GpuRequest& wanted = context.state.request(request);
   for (const std::uint32_t slot : stale_) {
-    cost_[slot] = infeasible;
-    tie_[slot] = 0;
+    refuse(slot, RejectReason::none);
     if (!index.is_live(slot)) {
       continue;
     }
@@ -56,7 +60,7 @@ void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context,
       batch_.push_back(&node);
       batch_slots_.push_back(slot);
     } else {
-      tie_[slot] = static_cast<std::int64_t>(reason);
+      reason_[slot] = reason;
     }
   }
   scores_.resize(batch_.size());
@@ -64,10 +68,30 @@ void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context,
     policy.score_nodes(context, request, batch_, scores_);
   }
   for (std::size_t i = 0; i < batch_.size(); ++i) {
-    cost_[batch_slots_[i]] = scores_[i].cost;
-    tie_[batch_slots_[i]] = scores_[i].tie;
-    gpu_[batch_slots_[i]] = scores_[i].gpu;
-    memo_[batch_slots_[i]] = scores_[i].memo;
+    accept(batch_slots_[i], scores_[i]);
+  }
+}
+
+void NodeRanking::refuse(std::uint32_t slot, RejectReason reason) {
+  reason_[slot] = reason;
+  feasible_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  cost_[slot] = infeasible;
+}
+
+void NodeRanking::accept(std::uint32_t slot, const NodeScore& score) {
+  feasible_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  cost_[slot] = score.cost;
+  tie_[slot] = score.tie;
+  gpu_[slot] = score.gpu;
+  memo_[slot] = score.memo;
+}
+
+template <typename Visit>
+void NodeRanking::for_each_feasible(Visit visit) const {
+  for (std::size_t word = 0; word < feasible_.size(); ++word) {
+    for (std::uint64_t bits = feasible_[word]; bits != 0; bits &= bits - 1) {
+      visit(static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(std::countr_zero(bits)));
+    }
   }
 }
 
@@ -169,12 +193,11 @@ NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringCont
   if (policy.traits().refines) {
     // The smallest bound first: its cost rules out most of the others unseen.
     std::uint32_t first = none;
-    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-      if (cost_[slot] != infeasible && memory_free[slot] >= memory_mib &&
-          (first == none || cost_[slot] < cost_[first])) {
+    for_each_feasible([&](std::uint32_t slot) {
+      if ((first == none || cost_[slot] < cost_[first]) && memory_free[slot] >= memory_mib) {
         first = slot;
       }
-    }
+    });
     const auto refine_and_enter = [&](std::uint32_t slot) {
       NodeScore score = score_of(slot);
       policy.refine(context, request, index.state_of_slot(slot), score);
@@ -183,21 +206,19 @@ NodeRanking::Choice NodeRanking::best(PlacementPolicy& policy, const ScoringCont
     if (first != none) {
       refine_and_enter(first);
     }
-    for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-      if (slot != first && cost_[slot] <= contest.best_cost() && cost_[slot] != infeasible &&
-          memory_free[slot] >= memory_mib) {
+    for_each_feasible([&](std::uint32_t slot) {
+      if (cost_[slot] <= contest.best_cost() && slot != first && memory_free[slot] >= memory_mib) {
         refine_and_enter(slot);
       }
-    }
+    });
     return contest.result(node_count);
   }
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
+  for_each_feasible([&](std::uint32_t slot) {
     const std::int64_t cost = cost_[slot];
-    if ((cost <= contest.best_cost() || cost < contest.runner_up_cost()) && cost != infeasible &&
-        memory_free[slot] >= memory_mib) {
+    if ((cost <= contest.best_cost() || cost < contest.runner_up_cost()) && memory_free[slot] >= memory_mib) {
       contest.enter(slot, score_of(slot), place);
     }
-  }
+  });
   return contest.result(node_count);
 }
 
@@ -238,9 +259,9 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
   const auto is_better = [&](std::uint32_t slot) {
     return cost_[slot] < best.cost || (cost_[slot] == best.cost && tie_[slot] < best_tie);
   };
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-    if (cost_[slot] == infeasible || memory_free[slot] < memory_mib) {
-      continue;
+  for_each_feasible([&](std::uint32_t slot) {
+    if (memory_free[slot] < memory_mib) {
+      return;
     }
     if (is_better(slot)) {
       best.cost = cost_[slot];
@@ -248,7 +269,7 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
       members = 0;
     }
     members += cost_[slot] == best.cost && tie_[slot] == best_tie ? index.member_count(slot) : 0;
-  }
+  });
   if (members == 0) {
     return best;
   }
@@ -267,19 +288,26 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
 }
 
 RejectReason NodeRanking::reason_of(std::uint32_t slot, const NodeIndex& index, std::int64_t memory_mib) const {
-  if (cost_[slot] == infeasible) {
-    return static_cast<RejectReason>(tie_[slot]);
-  }
-  return index.memory_free_of_slot()[slot] < memory_mib ? RejectReason::insufficient_memory : RejectReason::none;
+  return reason_[slot] == RejectReason::none && index.memory_free_of_slot()[slot] < memory_mib
+             ? RejectReason::insufficient_memory
+             : reason_[slot];
 }
 
 RejectCounts NodeRanking::reasons(const NodeIndex& index, std::int64_t memory_mib) const {
-  RejectCounts counts{};
-  for (std::uint32_t slot = 0; slot < cost_.size(); ++slot) {
-    if (index.is_live(slot)) {
-      counts[static_cast<std::size_t>(reason_of(slot, index, memory_mib))] += index.member_count(slot);
-    }
+  const auto members = index.member_count_of_slot();
+  // Neighbours often share a reason: two tables in turn, so that one sum need not wait for the other.
+  std::array<RejectCounts, 2> in_turn{};
+  for (std::uint32_t slot = 0; slot < reason_.size(); ++slot) {
+    in_turn[slot % 2][static_cast<std::size_t>(reason_[slot])] += members[slot];
   }
+  RejectCounts counts{};
+  std::transform(in_turn[0].begin(), in_turn[0].end(), in_turn[1].begin(), counts.begin(), std::plus<>());
+  std::uint32_t short_of_memory = 0;
+  for_each_feasible([&](std::uint32_t slot) {
+    short_of_memory += index.memory_free_of_slot()[slot] < memory_mib ? members[slot] : 0;
+  });
+  counts[static_cast<std::size_t>(RejectReason::none)] -= short_of_memory;
+  counts[static_cast<std::size_t>(RejectReason::insufficient_memory)] += short_of_memory;
   return counts;
 }
 

@@ -45,6 +45,11 @@ class NodeRanking {
 
   RejectReason reason_of(std::uint32_t slot, const NodeIndex& index, std::int64_t memory_mib) const;
   NodeScore score_of(std::uint32_t slot) const;
+  void refuse(std::uint32_t slot, RejectReason reason);
+  void accept(std::uint32_t slot, const NodeScore& score);
+  /// Visits the slots that can take the request, memory aside, in ascending order.
+  template <typename Visit>
+  void for_each_feasible(Visit visit) const;
   void collect_stale(const NodeIndex& index, bool all);
   Choice draw_among_best(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                          std::uint64_t seed) const;
@@ -52,7 +57,10 @@ class NodeRanking {
   std::uint64_t generation_ = ~std::uint64_t{0};
   std::uint64_t epoch_ = 0;
   std::size_t log_position_ = 0;
-  std::vector<std::int64_t> cost_, tie_;  // by slot; tie holds the RejectReason where the cost is `infeasible`
+  // By slot: why not, or `none` and the score. Most slots of a full cluster are infeasible: sets of 64 skip them.
+  std::vector<RejectReason> reason_;
+  std::vector<std::uint64_t> feasible_;
+  std::vector<std::int64_t> cost_, tie_;
   std::vector<std::uint16_t> gpu_;
   std::vector<std::uint32_t> memo_;
   std::vector<std::uint32_t> stale_;

@@ -52,16 +52,13 @@ RequestFilter::PerClass& RequestFilter::of(RequestClassId request) {
   return classes_[request.value];
 }
 
-RejectReason RequestFilter::static_reason(const ClusterState& state, RequestClassId request, std::uint32_t shape) {
+RejectReason RequestFilter::learn_static_reason(const ClusterState& state, RequestClassId request,
+                                                std::uint32_t shape) {
+  const RejectReason reason = find_static_reason(state, request, state.shapes()[shape]);
   std::vector<std::uint8_t>& known = of(request).by_shape;
-  if (shape >= known.size()) {
-    known.resize(state.shapes().size(), 0);
-  }
-  if (known[shape] == 0) {
-    const auto reason = static_cast<std::uint8_t>(find_static_reason(state, request, state.shapes()[shape]));
-    of(request).by_shape[shape] = static_cast<std::uint8_t>(reason + 1);
-  }
-  return static_cast<RejectReason>(of(request).by_shape[shape] - 1);
+  known.resize(state.shapes().size(), 0);
+  known[shape] = static_cast<std::uint8_t>(static_cast<int>(reason) + 1);
+  return reason;
 }
 
 RejectReason RequestFilter::find_static_reason(const ClusterState& state, RequestClassId id, const NodeShape& shape) {

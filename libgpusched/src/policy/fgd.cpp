@@ -2,11 +2,13 @@
 #include <cmath>
 #include <optional>
 
+#include "gpusched/base/intern_table.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/policy/mig_loss.hpp"
 #include "gpusched/policy/policies.hpp"
 #include "gpusched/score/fragmentation.hpp"
+#include "gpusched/score/free_shares.hpp"
 #include "gpusched/score/mig_scores.hpp"
 
 namespace gpusched {
@@ -31,6 +33,8 @@ constexpr std::array<PolicyParameter, 4> parameters = {{
      .values = "slice|count",
      .description = "MIG: weigh profiles by demanded slices or by number of requests"},
 }};
+
+constexpr std::uint32_t most_fragments = 1'000'000;  // beyond, the memo starts anew; about 100 MB
 
 struct Options {
   int target_percent = 100;
@@ -83,7 +87,7 @@ class Fgd final : public PlacementPolicy {
   }
 
  private:
-  NodeScore score(const GpuRequest& request, const NodeState& before) const {
+  NodeScore score(const GpuRequest& request, const NodeState& before) {
     const Fragment fragment_before = fragment(before);
     NodeState after = before;
     after.cpu_free_milli -= request.cpu_milli;
@@ -121,7 +125,23 @@ class Fgd final : public PlacementPolicy {
     std::int64_t weighted = 0;
     double published_milli = 0;
   };
-  Fragment fragment(const NodeState& node) const {
+  Fragment fragment(const NodeState& node) {
+    if (node.gpus.size() > FreeShares::max_gpus) {
+      return measure(node);
+    }
+    FreeShares seen = FreeShares::of(node);
+    seen.cpu_milli = model_->cpu_step(node.cpu_free_milli);
+    if (seen_.size() > most_fragments) {
+      seen_.clear();
+      fragments_.clear();
+    }
+    const std::uint32_t id = seen_.intern(seen);
+    if (id == fragments_.size()) {
+      fragments_.push_back(measure(node));
+    }
+    return fragments_[id];
+  }
+  Fragment measure(const NodeState& node) const {
     return options_.truncated ? Fragment{.weighted = 0, .published_milli = model_->fragment_as_published(node)}
                               : Fragment{.weighted = model_->weighted_fragment(node), .published_milli = 0};
   }
@@ -137,6 +157,9 @@ class Fgd final : public PlacementPolicy {
 
   Options options_;
   std::optional<FragmentationModel> model_;
+  // The same few states are met again and again, before one request and after another: each is measured once.
+  InternTable<FreeShares> seen_;  // its CPU is a step
+  std::vector<Fragment> fragments_;
 };
 
 Result<std::unique_ptr<PlacementPolicy>> make(const PolicyParameters& p, std::uint64_t) {

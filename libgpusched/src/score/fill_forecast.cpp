@@ -54,22 +54,6 @@ std::vector<std::uint32_t> deal_decks(const std::vector<ForecastClass>& classes,
 
 }  // namespace
 
-std::int32_t FreeShares::total_milli() const {
-  std::int32_t sum = 0;
-  for (int i = 0; i < gpu_count; ++i) {
-    sum += free_milli[static_cast<std::size_t>(i)];
-  }
-  return sum;
-}
-
-int FreeShares::idle_gpus() const {
-  int count = 0;
-  while (count < gpu_count && free_milli[static_cast<std::size_t>(count)] == whole) {
-    ++count;
-  }
-  return count;
-}
-
 std::uint16_t FillForecast::scaled_cpu(std::int32_t cpu_milli) const {
   return static_cast<std::uint16_t>(std::min((cpu_milli + cpu_unit_ / 2) / cpu_unit_, 65535));
 }

@@ -10,9 +10,7 @@ namespace gpusched {
 
 FragmentationModel::FragmentationModel(const DemandMix& mix) {
   for (const DemandClass& entry : mix.classes) {
-    if (entry.request.num_gpu > 0) {
-      cpu_steps_.push_back(entry.request.cpu_milli);
-    }
+    cpu_steps_.push_back(entry.request.cpu_milli);
   }
   std::sort(cpu_steps_.begin(), cpu_steps_.end());
   cpu_steps_.erase(std::unique(cpu_steps_.begin(), cpu_steps_.end()), cpu_steps_.end());
@@ -53,6 +51,11 @@ FragmentationModel::FragmentationModel(const DemandMix& mix) {
   for (OrderedClass& entry : classes_) {
     entry.frequency = entry.frequency / all / covered;
   }
+}
+
+std::int32_t FragmentationModel::cpu_step(std::int64_t cpu_free_milli) const {
+  return static_cast<std::int32_t>(std::upper_bound(cpu_steps_.begin(), cpu_steps_.end(), cpu_free_milli) -
+                                   cpu_steps_.begin());
 }
 
 double FragmentationModel::fragment_as_published(const NodeState& node) const {
@@ -116,8 +119,7 @@ std::int64_t FragmentationModel::weighted_fragment(const NodeState& node) const 
   if (free == 0) {
     return 0;
   }
-  const auto cpu_step = static_cast<std::size_t>(
-      std::upper_bound(cpu_steps_.begin(), cpu_steps_.end(), node.cpu_free_milli) - cpu_steps_.begin());
+  const auto step = static_cast<std::size_t>(cpu_step(node.cpu_free_milli));
   std::int64_t sum = cpu_only_weight_ * free;
   for (const ShareGroup& group : groups_) {
     if (!group.model_allowed.empty() && group.model_allowed[node.gpus[0].model] == 0) {
@@ -132,7 +134,7 @@ std::int64_t FragmentationModel::weighted_fragment(const NodeState& node) const 
       fitting += fits ? 1 : 0;
       too_small += fits ? 0 : share;
     }
-    const std::int64_t served = fitting >= group.num_gpu ? group.weight_within[cpu_step] : 0;
+    const std::int64_t served = fitting >= group.num_gpu ? group.weight_within[step] : 0;
     sum += served * too_small + (group.weight - served) * free;
   }
   return sum;

@@ -39,18 +39,6 @@ std::size_t padded(std::size_t size) { return (size + count_block - 1) / count_b
 
 }  // namespace
 
-std::uint64_t hash_value(const FreeShares& node) {
-  std::array<std::uint64_t, FreeShares::max_gpus / 4> words{};
-  std::memcpy(words.data(), node.free_milli.data(), sizeof words);
-  std::uint64_t hash = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(node.cpu_milli)) << 32) ^
-                       (std::uint64_t{node.model} << 16) ^ node.gpu_count;
-  hash *= 0x9e3779b97f4a7c15ULL;
-  for (const std::uint64_t word : words) {
-    hash = (hash ^ (hash >> 32) ^ word) * 0xff51afd7ed558ccdULL;
-  }
-  return mix_bits(hash);
-}
-
 void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
   *this = PlaceableValue();
   std::int64_t most_gpus = 0;
@@ -227,19 +215,8 @@ PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
 }
 
 PlaceableValue::StateId PlaceableValue::state_of(const NodeState& node) {
-  FreeShares free;
-  free.cpu_milli = to_int32(node.cpu_free_milli);
-  if (!node.gpus.empty()) {
-    free.model = dense_model_[node.gpus[0].model];
-    std::array<std::uint16_t, 64> shares{};
-    const std::size_t count = std::min(node.gpus.size(), shares.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      shares[i] = static_cast<std::uint16_t>(node.gpus[i].shareable_milli());
-    }
-    std::sort(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(count), std::greater<>());
-    free.gpu_count = static_cast<std::uint16_t>(std::min<std::size_t>(count, FreeShares::max_gpus));
-    std::copy_n(shares.begin(), free.gpu_count, free.free_milli.begin());
-  }
+  FreeShares free = FreeShares::of(node);
+  free.model = node.gpus.empty() ? std::uint16_t{0} : dense_model_[free.model];
   return intern(free);
 }
 

@@ -32,10 +32,11 @@ class NodeIndex {
 
   std::uint32_t slot_count() const { return static_cast<std::uint32_t>(slots_.size()); }
   /// False for a slot that is free at present.
-  bool is_live(std::uint32_t slot) const { return slots_[slot].count > 0; }
+  bool is_live(std::uint32_t slot) const { return member_counts_[slot] > 0; }
   NodeClassId class_of_slot(std::uint32_t slot) const { return slots_[slot].node_class; }
   const NodeState& state_of_slot(std::uint32_t slot) const { return classes_[slots_[slot].node_class.value]; }
-  std::uint32_t member_count(std::uint32_t slot) const { return slots_[slot].count; }
+  std::uint32_t member_count(std::uint32_t slot) const { return member_counts_[slot]; }
+  std::span<const std::uint32_t> member_count_of_slot() const { return member_counts_; }
   /// Free memory of the nodes in each slot, MiB.
   std::span<const std::int64_t> memory_free_of_slot() const { return memory_free_; }
   /// The first member in node order: its place in that order.
@@ -56,7 +57,6 @@ class NodeIndex {
  private:
   struct Slot {
     NodeClassId node_class;
-    std::uint32_t count = 0;
     std::vector<std::uint32_t> heap;  // min-heap of node orders; entries of nodes that left are dropped on reading
   };
 
@@ -73,6 +73,7 @@ class NodeIndex {
   InternTable<NodeState> classes_;
   std::vector<std::uint32_t> slot_of_class_;
   std::vector<Slot> slots_;
+  std::vector<std::uint32_t> member_counts_;  // by slot, as memory_free_: decisions scan them
   std::vector<std::int64_t> memory_free_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> slot_of_order_;

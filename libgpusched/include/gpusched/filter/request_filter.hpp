@@ -22,7 +22,13 @@ struct ResolvedProfile {
 class RequestFilter {
  public:
   /// Reasons that never change: labels, model, sharing, size of the empty node. `none` where it may fit.
-  RejectReason static_reason(const ClusterState& state, RequestClassId request, std::uint32_t shape);
+  RejectReason static_reason(const ClusterState& state, RequestClassId request, std::uint32_t shape) {
+    if (request.value < classes_.size() && shape < classes_[request.value].by_shape.size() &&
+        classes_[request.value].by_shape[shape] != 0) {
+      return static_cast<RejectReason>(classes_[request.value].by_shape[shape] - 1);
+    }
+    return learn_static_reason(state, request, shape);
+  }
   /// The whole answer for a node state, capacity included. Contract: static_reason(...) == none for its shape.
   static RejectReason capacity_reason(const GpuRequest& request, const NodeState& node);
   /// The profile of a MIG request on a model; invalid profile where the model cannot serve it.
@@ -35,6 +41,7 @@ class RequestFilter {
     std::vector<char> model_known;
   };
   PerClass& of(RequestClassId request);
+  RejectReason learn_static_reason(const ClusterState& state, RequestClassId request, std::uint32_t shape);
   RejectReason find_static_reason(const ClusterState& state, RequestClassId request, const NodeShape& shape);
 
   std::vector<PerClass> classes_;

@@ -1,24 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "gpusched/score/free_shares.hpp"
+
 namespace gpusched {
-
-/// Free resources of a node as the value function sees it: GPUs by free share, largest first.
-struct FreeShares {
-  static constexpr int max_gpus = 16;  ///< nodes with more are valued by their 16 freest
-
-  std::int32_t cpu_milli = 0;
-  std::uint16_t model = 0;  ///< dense number of the GPU model within the cluster
-  std::uint16_t gpu_count = 0;
-  std::array<std::uint16_t, max_gpus> free_milli{};
-
-  friend bool operator==(const FreeShares&, const FreeShares&) = default;
-  std::int32_t total_milli() const;
-  int idle_gpus() const;
-};
 
 /// What a class of requests takes from a node.
 struct DemandShape {

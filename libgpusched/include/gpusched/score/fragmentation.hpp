@@ -19,6 +19,9 @@ class FragmentationModel {
   /// Sum over the classes of weight x f. Shape: one node. Cost: O(distinct shares x GPUs).
   std::int64_t weighted_fragment(const NodeState& node) const;
   std::int64_t total_weight() const { return total_weight_; }
+  /// How many of the distinct CPU requests of the mix fit into the free CPU. Nodes that agree in this, in the GPU model
+  /// and in the shares free on their GPUs are equally fragmented, to the last bit.
+  std::int32_t cpu_step(std::int64_t cpu_free_milli) const;
   /// The same in milli-GPU, summed in the published simulator's order of double additions: its scores are cut to
   /// integers, and where fragmentation does not change the last bit of this sum decides between 49 and 50.
   double fragment_as_published(const NodeState& node) const;

@@ -12,8 +12,6 @@
 
 namespace gpusched {
 
-std::uint64_t hash_value(const FreeShares& node);
-
 /// V of the placeable policies: what a node is still worth to the demand that is expected,
 ///   V(s) = F(s) + c * sum over classes m of p_m b_m r_m n_m(s) / x_m^2
 /// with F the fill forecast, n_m(s) the requests of m alone that fit on s, r_m their GPUs, p_m their frequency, x_m the
