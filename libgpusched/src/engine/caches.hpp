@@ -57,6 +57,7 @@ struct Engine::Caches {
   RequestFilter filter;
   std::vector<RequestClassId> key_of_request;
   std::deque<NodeRanking> node_rankings;  // by key; references stay valid
+  NodeRanking::Scratch ranking_scratch;
   std::deque<MigRanking> mig_rankings;
   std::vector<std::optional<MigPreference>> mig_preferences;  // by GpuModelId
 };

@@ -76,7 +76,7 @@ Decision Engine::decide_on_nodes(RequestClassId request, std::optional<std::span
   const GpuRequest& wanted = state_.request(request);
   NodeRanking& ranking = caches_->node_ranking(key);
   const ScoringContext context{state_, options_.target, index};
-  ranking.update(*policy_, context, caches_->filter, key, index);
+  ranking.update(*policy_, context, caches_->filter, key, caches_->ranking_scratch);
   const NodeRanking::Choice choice =
       scope ? ranking.best_in_scope(*policy_, context, key, index, wanted.memory_mib, *scope)
             : ranking.best(*policy_, context, key, index, wanted.memory_mib, options_.seed);

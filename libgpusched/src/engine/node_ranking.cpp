@@ -10,27 +10,25 @@
 
 namespace gpusched {
 
-void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
-  stale_.clear();
+void NodeRanking::collect_stale(const NodeIndex& index, bool all, Scratch& scratch) {
+  scratch.stale.clear();
   const std::uint32_t slots = index.slot_count();
   reason_.resize(slots, RejectReason::none);
   feasible_.resize(slots / 64 + 1, 0);
   cost_.resize(slots, infeasible);
-  tie_.resize(slots, 0);
-  gpu_.resize(slots, 0);
-  memo_.resize(slots, 0);
-  stamp_.resize(slots, 0);
-  ++stamp_now_;
+  rest_.resize(slots);
   const auto log = index.change_log();
   if (all || log.size() - log_position_ > slots) {
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
-      stale_.push_back(slot);
+      scratch.stale.push_back(slot);
     }
   } else {
+    scratch.stamp.resize(std::max<std::size_t>(scratch.stamp.size(), slots), scratch.now);
+    ++scratch.now;
     for (const std::uint32_t slot : log.subspan(log_position_)) {
-      if (stamp_[slot] != stamp_now_) {
-        stamp_[slot] = stamp_now_;
-        stale_.push_back(slot);
+      if (scratch.stamp[slot] != scratch.now) {
+        scratch.stamp[slot] = scratch.now;
+        scratch.stale.push_back(slot);
       }
     }
   }
@@ -38,37 +36,34 @@ void NodeRanking::collect_stale(const NodeIndex& index, bool all) {
 }
 
 void NodeRanking::update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter,
-                         RequestClassId request, const NodeIndex& index) {
+                         RequestClassId request, Scratch& scratch) {
+  const NodeIndex& index = context.index;
   const bool all = generation_ != index.generation() || epoch_ != policy.epoch();
   generation_ = index.generation();
   epoch_ = policy.epoch();
-  collect_stale(index, all);
-  batch_.clear();
-  batch_slots_.clear();
+  collect_stale(index, all, scratch);
+  scratch.feasible.clear();
   const GpuRequest& wanted = context.state.request(request);
-  for (const std::uint32_t slot : stale_) {
-    refuse(slot, RejectReason::none);
-    if (!index.is_live(slot)) {
-      continue;
+  for (const std::uint32_t slot : scratch.stale) {
+    RejectReason reason = RejectReason::none;
+    if (index.is_live(slot)) {
+      const NodeState& node = index.state_of_slot(slot);
+      reason = filter.static_reason(context.state, request, node.shape);
+      if (reason == RejectReason::none) {
+        reason = RequestFilter::capacity_reason(wanted, node);
+      }
+      if (reason == RejectReason::none) {
+        scratch.feasible.push_back(slot);
+      }
     }
-    const NodeState& node = index.state_of_slot(slot);
-    RejectReason reason = filter.static_reason(context.state, request, node.shape);
-    if (reason == RejectReason::none) {
-      reason = RequestFilter::capacity_reason(wanted, node);
-    }
-    if (reason == RejectReason::none) {
-      batch_.push_back(&node);
-      batch_slots_.push_back(slot);
-    } else {
-      reason_[slot] = reason;
-    }
+    refuse(slot, reason);
   }
-  scores_.resize(batch_.size());
-  if (!batch_.empty()) {
-    policy.score_nodes(context, request, batch_, scores_);
+  scratch.scores.assign(scratch.feasible.size(), {});
+  if (!scratch.feasible.empty()) {
+    policy.score_nodes(context, request, {index, scratch.feasible}, scratch.scores);
   }
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    accept(batch_slots_[i], scores_[i]);
+  for (std::size_t i = 0; i < scratch.feasible.size(); ++i) {
+    accept(scratch.feasible[i], scratch.scores[i]);
   }
 }
 
@@ -81,9 +76,7 @@ void NodeRanking::refuse(std::uint32_t slot, RejectReason reason) {
 void NodeRanking::accept(std::uint32_t slot, const NodeScore& score) {
   feasible_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   cost_[slot] = score.cost;
-  tie_[slot] = score.tie;
-  gpu_[slot] = score.gpu;
-  memo_[slot] = score.memo;
+  rest_[slot] = {.tie = score.tie, .memo = score.memo, .gpu = score.gpu};
 }
 
 template <typename Visit>
@@ -96,7 +89,8 @@ void NodeRanking::for_each_feasible(Visit visit) const {
 }
 
 NodeScore NodeRanking::score_of(std::uint32_t slot) const {
-  return {.cost = cost_[slot], .tie = tie_[slot], .gpu = gpu_[slot], .memo = memo_[slot]};
+  const Rest& rest = rest_[slot];
+  return {.cost = cost_[slot], .tie = rest.tie, .gpu = rest.gpu, .memo = rest.memo};
 }
 
 /// Keeps the best slot met so far and the best other one, by (cost, tie, tie order).
@@ -257,7 +251,7 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
   std::int64_t best_tie = 0;
   std::uint32_t members = 0;
   const auto is_better = [&](std::uint32_t slot) {
-    return cost_[slot] < best.cost || (cost_[slot] == best.cost && tie_[slot] < best_tie);
+    return cost_[slot] < best.cost || (cost_[slot] == best.cost && rest_[slot].tie < best_tie);
   };
   for_each_feasible([&](std::uint32_t slot) {
     if (memory_free[slot] < memory_mib) {
@@ -265,10 +259,10 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
     }
     if (is_better(slot)) {
       best.cost = cost_[slot];
-      best_tie = tie_[slot];
+      best_tie = rest_[slot].tie;
       members = 0;
     }
-    members += cost_[slot] == best.cost && tie_[slot] == best_tie ? index.member_count(slot) : 0;
+    members += cost_[slot] == best.cost && rest_[slot].tie == best_tie ? index.member_count(slot) : 0;
   });
   if (members == 0) {
     return best;
@@ -277,10 +271,10 @@ NodeRanking::Choice NodeRanking::draw_among_best(const NodeIndex& index, std::in
   std::uint32_t left = draws.next_below(members);
   for (std::uint32_t order = 0; order < index.order_count(); ++order) {
     const std::uint32_t slot = index.slot_of_order(order);
-    if (cost_[slot] == best.cost && tie_[slot] == best_tie && memory_free[slot] >= memory_mib && left-- == 0) {
+    if (cost_[slot] == best.cost && rest_[slot].tie == best_tie && memory_free[slot] >= memory_mib && left-- == 0) {
       best.slot = slot;
       best.order = order;
-      best.gpu = gpu_[slot];
+      best.gpu = rest_[slot].gpu;
       break;
     }
   }

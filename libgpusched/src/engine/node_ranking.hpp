@@ -24,10 +24,18 @@ class NodeRanking {
     std::uint32_t runner_up_slot = none;
     std::int64_t runner_up_cost = 0;
   };
+  /// Working space of update(): of no meaning between calls, so that all rankings share one that stays in the cache.
+  struct Scratch {
+    std::vector<std::uint32_t> stamp;  // by slot: when it was last found stale
+    std::uint32_t now = 0;
+    std::vector<std::uint32_t> stale;
+    std::vector<std::uint32_t> feasible;
+    std::vector<NodeScore> scores;
+  };
   static constexpr std::uint32_t none = 0xffffffffU;
 
   void update(PlacementPolicy& policy, const ScoringContext& context, RequestFilter& filter, RequestClassId request,
-              const NodeIndex& index);
+              Scratch& scratch);
   /// `memory_mib` is checked here, so that requests that differ in memory only share one ranking.
   Choice best(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request, NodeIndex& index,
               std::int64_t memory_mib, std::uint64_t seed);
@@ -50,7 +58,7 @@ class NodeRanking {
   /// Visits the slots that can take the request, memory aside, in ascending order.
   template <typename Visit>
   void for_each_feasible(Visit visit) const;
-  void collect_stale(const NodeIndex& index, bool all);
+  void collect_stale(const NodeIndex& index, bool all, Scratch& scratch);
   Choice draw_among_best(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                          std::uint64_t seed) const;
 
@@ -60,15 +68,13 @@ class NodeRanking {
   // By slot: why not, or `none` and the score. Most slots of a full cluster are infeasible: sets of 64 skip them.
   std::vector<RejectReason> reason_;
   std::vector<std::uint64_t> feasible_;
-  std::vector<std::int64_t> cost_, tie_;
-  std::vector<std::uint16_t> gpu_;
-  std::vector<std::uint32_t> memo_;
-  std::vector<std::uint32_t> stale_;
-  std::vector<std::uint32_t> stamp_;
-  std::uint32_t stamp_now_ = 0;
-  std::vector<const NodeState*> batch_;
-  std::vector<std::uint32_t> batch_slots_;
-  std::vector<NodeScore> scores_;
+  std::vector<std::int64_t> cost_;
+  struct Rest {
+    std::int64_t tie = 0;
+    std::uint32_t memo = 0;
+    std::uint16_t gpu = 0;
+  };
+  std::vector<Rest> rest_;
 };
 
 }  // namespace gpusched

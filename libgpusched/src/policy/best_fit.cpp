@@ -11,12 +11,12 @@ class BestFit final : public PlacementPolicy {
  public:
   explicit BestFit(bool truncated) : PlacementPolicy(resolution_traits(truncated)), truncated_(truncated) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const std::int64_t cpu_left = nodes[i]->cpu_free_milli - request.cpu_milli;
-      const std::int64_t gpu_left = nodes[i]->free_gpu_milli() - requested_gpu_milli(request);
+      const std::int64_t cpu_left = nodes[i].cpu_free_milli - request.cpu_milli;
+      const std::int64_t gpu_left = nodes[i].free_gpu_milli() - requested_gpu_milli(request);
       if (truncated_) {
         const double left = 0.5 * (static_cast<double>(cpu_left) / norm_cpu_milli) +
                             0.5 * (static_cast<double>(gpu_left) / norm_gpu_milli);
@@ -25,7 +25,7 @@ class BestFit final : public PlacementPolicy {
         scores[i].cost = cpu_left + 16 * gpu_left;  // the same weights in integers
       }
       scores[i].tie = 0;
-      scores[i].gpu = tightest_gpu(request, *nodes[i]);
+      scores[i].gpu = tightest_gpu(request, nodes[i]);
     }
   }
 

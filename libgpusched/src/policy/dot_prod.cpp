@@ -11,12 +11,12 @@ class DotProd final : public PlacementPolicy {
  public:
   explicit DotProd(bool truncated) : PlacementPolicy(resolution_traits(truncated)), truncated_(truncated) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const std::int64_t cpu = nodes[i]->cpu_free_milli;
-      const std::int64_t gpu = nodes[i]->free_gpu_milli();
+      const std::int64_t cpu = nodes[i].cpu_free_milli;
+      const std::int64_t gpu = nodes[i].free_gpu_milli();
       if (truncated_) {
         const double product =
             static_cast<double>(cpu) / norm_cpu_milli * (static_cast<double>(request.cpu_milli) / norm_cpu_milli) +
@@ -27,7 +27,7 @@ class DotProd final : public PlacementPolicy {
         scores[i].cost = cpu * request.cpu_milli + 256 * gpu * requested_gpu_milli(request);  // 256 = 16 x 16
       }
       scores[i].tie = 0;
-      scores[i].gpu = tightest_gpu(request, *nodes[i]);
+      scores[i].gpu = tightest_gpu(request, nodes[i]);
     }
   }
 

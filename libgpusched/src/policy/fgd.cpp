@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "gpusched/base/intern_table.hpp"
+#include "gpusched/cluster/node_class_memo.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/policy/mig_loss.hpp"
@@ -74,21 +75,28 @@ class Fgd final : public PlacementPolicy {
                              }}),
         options_(options) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     if (!model_) {
       model_.emplace(typical_classes(context.target, options_.target_percent));
     }
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      scores[i] = score(request, *nodes[i]);
-      scores[i].tie = options_.best_fit_ties ? best_fit_tie(request, *nodes[i]) : 0;
+      const Fragment& before =
+          known_.of_slot(context.index, nodes.slot(i), [&](const NodeState& node) { return fragment(node); });
+      scores[i] = score(request, nodes[i], before);
+      scores[i].tie = options_.best_fit_ties ? best_fit_tie(request, nodes[i]) : 0;
     }
   }
 
  private:
-  NodeScore score(const GpuRequest& request, const NodeState& before) {
-    const Fragment fragment_before = fragment(before);
+  /// Fragmentation in the unit that the resolution asks for.
+  struct Fragment {
+    std::int64_t weighted = 0;
+    double published_milli = 0;
+  };
+
+  NodeScore score(const GpuRequest& request, const NodeState& before, const Fragment& fragment_before) {
     NodeState after = before;
     after.cpu_free_milli -= request.cpu_milli;
     NodeScore best;
@@ -120,11 +128,6 @@ class Fgd final : public PlacementPolicy {
     return best;
   }
 
-  /// Fragmentation in the unit that the resolution asks for.
-  struct Fragment {
-    std::int64_t weighted = 0;
-    double published_milli = 0;
-  };
   Fragment fragment(const NodeState& node) {
     if (node.gpus.size() > FreeShares::max_gpus) {
       return measure(node);
@@ -157,6 +160,7 @@ class Fgd final : public PlacementPolicy {
 
   Options options_;
   std::optional<FragmentationModel> model_;
+  NodeClassMemo<Fragment> known_;
   // The same few states are met again and again, before one request and after another: each is measured once.
   InternTable<FreeShares> seen_;  // its CPU is a step
   std::vector<Fragment> fragments_;

@@ -14,12 +14,12 @@ class InOrder final : public PlacementPolicy {
                          .tie_order = order,
                          .mig_rule = [](const ScoringContext&, GpuModelId model) { return any_mig(model); }}) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       scores[i] = {};
-      while (request.num_gpu == 1 && !share_fits(request, *nodes[i], nodes[i]->gpus[scores[i].gpu])) {
+      while (request.num_gpu == 1 && !share_fits(request, nodes[i], nodes[i].gpus[scores[i].gpu])) {
         ++scores[i].gpu;
       }
     }

@@ -15,19 +15,19 @@ class GpuClustering final : public PlacementPolicy {
       : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional, .reads_hosted_kinds = true},
                          .tie_order = TieOrder::node_order}) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     const int kind = request_kind(request);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      scores[i] = {.cost = 0, .tie = 0, .gpu = tightest_gpu(request, *nodes[i])};
+      scores[i] = {.cost = 0, .tie = 0, .gpu = tightest_gpu(request, nodes[i])};
       if (kind == cpu_only_kind) {
         continue;
       }
-      const int hosted = nodes[i]->hosted_kinds & ~(1 << cpu_only_kind);
+      const int hosted = nodes[i].hosted_kinds & ~(1 << cpu_only_kind);
       const int mine = 1 << kind;
       const std::int64_t affinity = hosted == mine ? 75 : (hosted & mine) != 0 ? 50 : hosted == 0 ? 25 : 0;
-      const std::int64_t in_use = 25 * (8000 - nodes[i]->free_gpu_milli()) / 8000;
+      const std::int64_t in_use = 25 * (8000 - nodes[i].free_gpu_milli()) / 8000;
       scores[i].cost = -(affinity + in_use);
     }
   }

@@ -13,13 +13,13 @@ class GpuPacking final : public PlacementPolicy {
   GpuPacking()
       : PlacementPolicy({.view = {.gpu_identity = GpuIdentity::positional}, .tie_order = TieOrder::node_order}) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      scores[i] = {.cost = request.num_gpu == 0 ? 0 : -packing_score(request, *nodes[i]),
+      scores[i] = {.cost = request.num_gpu == 0 ? 0 : -packing_score(request, nodes[i]),
                    .tie = 0,
-                   .gpu = tightest_gpu(request, *nodes[i])};
+                   .gpu = tightest_gpu(request, nodes[i])};
     }
   }
 

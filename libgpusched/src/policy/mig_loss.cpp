@@ -13,11 +13,11 @@ class MigLoss final : public PlacementPolicy {
           return least_loss(MigLattice::of(model), value);
         }}) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      scores[i] = {.cost = best_fit_tie(request, *nodes[i]), .tie = 0, .gpu = tightest_gpu(request, *nodes[i])};
+      scores[i] = {.cost = best_fit_tie(request, nodes[i]), .tie = 0, .gpu = tightest_gpu(request, nodes[i])};
     }
   }
 };

@@ -53,7 +53,7 @@ class Placeable final : public PlacementPolicy {
   }
 
   /// Bounds: the loss of the fill forecast alone.
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     if (context.state.topology_version() != topology_version_) {
       start_over(context);
@@ -61,7 +61,7 @@ class Placeable final : public PlacementPolicy {
     const PlaceableValue::ClassId request_class = class_of(context, id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       Entry entry;
-      entry.state = value_.state_of(*nodes[i]);
+      entry.state = value_.state_of(nodes[i]);
       entry.first = static_cast<std::uint32_t>(next_states_.size());
       value_.successors(entry.state, request_class, next_states_, next_shares_);
       entry.count = static_cast<std::uint32_t>(next_states_.size()) - entry.first;

@@ -18,14 +18,14 @@ class Random final : public PlacementPolicy {
   /// Every arrival draws its GPU anew.
   void on_arrival(const ScoringContext&, RequestClassId) override { start_new_epoch(); }
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     Philox draws(seed_, StreamPurpose::policy, static_cast<std::uint64_t>(context.state.arrival_count()));
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       scores[i] = {};
       if (request.num_gpu == 1 && request.gpu_milli < milli_per_unit) {
-        scores[i].gpu = draw_gpu(request, *nodes[i], draws);
+        scores[i].gpu = draw_gpu(request, nodes[i], draws);
       }
     }
   }

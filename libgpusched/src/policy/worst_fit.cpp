@@ -18,11 +18,11 @@ class WorstFit final : public PlacementPolicy {
  public:
   WorstFit() : PlacementPolicy({.mig_rule = emptiest_gpu}) {}
 
-  void score_nodes(const ScoringContext& context, RequestClassId id, std::span<const NodeState* const> nodes,
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const GpuRequest& request = context.state.request(id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const NodeState& node = *nodes[i];
+      const NodeState& node = nodes[i];
       scores[i] = {.cost = -node.free_gpu_milli(), .tie = -node.cpu_free_milli, .gpu = 0};
       std::int32_t widest = -1;
       for (std::size_t gpu = 0; gpu < node.gpus.size(); ++gpu) {

@@ -25,16 +25,7 @@ class InternTable {
   const T& operator[](std::uint32_t index) const { return values_[index]; }
 
   std::uint32_t find(const T& value) const {
-    if (slots_.empty()) {
-      return none;
-    }
-    const std::uint64_t hash = hash_value(value);
-    for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
-      const std::uint32_t index = slots_[slot];
-      if (index == none || (hashes_[index] == hash && values_[index] == value)) {
-        return index;
-      }
-    }
+    return slots_.empty() ? none : slots_[slot_of(value, hash_value(value))].index;
   }
 
   std::uint32_t intern(const T& value) {
@@ -42,18 +33,13 @@ class InternTable {
       grow();
     }
     const std::uint64_t hash = hash_value(value);
-    for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
-      const std::uint32_t index = slots_[slot];
-      if (index == none) {
-        slots_[slot] = size();
-        values_.push_back(value);
-        hashes_.push_back(hash);
-        return slots_[slot];
-      }
-      if (hashes_[index] == hash && values_[index] == value) {
-        return index;
-      }
+    Slot& slot = slots_[slot_of(value, hash)];
+    if (slot.index == none) {
+      slot = {.tag = tag_of(hash), .index = size()};
+      values_.push_back(value);
+      hashes_.push_back(hash);
     }
+    return slot.index;
   }
 
   void clear() {
@@ -63,20 +49,37 @@ class InternTable {
   }
 
  private:
+  struct Slot {
+    std::uint32_t tag = 0;  // upper half of the hash: values that differ are hardly ever fetched to be compared
+    std::uint32_t index = none;
+  };
+
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+
+  /// Where the value is, or would go.
+  std::size_t slot_of(const T& value, std::uint64_t hash) const {
+    for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& found = slots_[slot];
+      if (found.index == none || (found.tag == tag_of(hash) && values_[found.index] == value)) {
+        return slot;
+      }
+    }
+  }
+
   void grow() {
-    slots_.assign(slots_.empty() ? 64 : slots_.size() * 2, none);
+    slots_.assign(slots_.empty() ? 64 : slots_.size() * 2, {});
     for (std::uint32_t index = 0; index < size(); ++index) {
       std::size_t slot = hashes_[index] & (slots_.size() - 1);
-      while (slots_[slot] != none) {
+      while (slots_[slot].index != none) {
         slot = (slot + 1) & (slots_.size() - 1);
       }
-      slots_[slot] = index;
+      slots_[slot] = {.tag = tag_of(hashes_[index]), .index = index};
     }
   }
 
   std::vector<T> values_;
   std::vector<std::uint64_t> hashes_;
-  std::vector<std::uint32_t> slots_;
+  std::vector<Slot> slots_;
 };
 
 }  // namespace gpusched

@@ -30,6 +30,20 @@ struct NodeScore {
   std::uint32_t memo = 0;  ///< the policy's own; handed back to refine()
 };
 
+/// States of nodes to score, one per class; the states live in the index.
+class NodeBatch {
+ public:
+  NodeBatch(const NodeIndex& index, std::span<const std::uint32_t> slots) : index_(index), slots_(slots) {}
+
+  std::size_t size() const { return slots_.size(); }
+  const NodeState& operator[](std::size_t i) const { return index_.state_of_slot(slots_[i]); }
+  std::uint32_t slot(std::size_t i) const { return slots_[i]; }
+
+ private:
+  const NodeIndex& index_;
+  std::span<const std::uint32_t> slots_;
+};
+
 /// What a policy may know besides the nodes in front of it.
 struct ScoringContext {
   const ClusterState& state;
@@ -90,8 +104,8 @@ class PlacementPolicy {
 
   /// Scores whole GPUs, shares and CPU-only requests on a batch of node states, all feasible. Scores hold until the
   /// node's class or the epoch changes. Shape: scores.size() == nodes.size().
-  virtual void score_nodes(const ScoringContext& context, RequestClassId request,
-                           std::span<const NodeState* const> nodes, std::span<NodeScore> scores) = 0;
+  virtual void score_nodes(const ScoringContext& context, RequestClassId request, const NodeBatch& nodes,
+                           std::span<NodeScore> scores) = 0;
 
   /// For policies that refine: the cost now, no smaller than the bound in `score`, which it replaces.
   virtual void refine(const ScoringContext& context, RequestClassId request, const NodeState& node, NodeScore& score);
