@@ -97,6 +97,7 @@ void Replay::build_units() {
   units_.reserve(rows);
   unit_pods_.reserve(rows);
   job_of_pod_.reserve(rows);
+  spec_of_pod_.reserve(rows);
   const auto add_unit = [&](std::span<const PodId> pods, TimeNs submit_ns) {
     units_.push_back({.first_pod = static_cast<std::uint32_t>(unit_pods_.size()),
                       .pod_count = static_cast<std::uint32_t>(pods.size()),
@@ -116,6 +117,7 @@ void Replay::build_units() {
     for (std::int32_t i = 0; i < spec.replicas; ++i) {
       replicas.push_back(PodId{static_cast<std::uint32_t>(job_of_pod_.size())});
       job_of_pod_.push_back(static_cast<std::uint32_t>(row));
+      spec_of_pod_.push_back(job.spec);
     }
     if (job.gang >= 0) {
       // Rows of one gang start together, once the last has been submitted.
@@ -253,10 +255,10 @@ void Replay::handle(const Pending& pending) {
 
 void Replay::arrive(std::uint32_t unit) {
   for (const PodId pod : pods_of(unit)) {
-    observe({now_, PodSubmitted{.pod = pod, .request = class_of_spec_[job_of(pod).spec], .version = 0}});
+    observe({now_, PodSubmitted{.pod = pod, .request = class_of_spec_[spec_of_pod_[pod.value]], .version = 0}});
     const GpuRequest& request = spec_of(pod).request;
     arrived_gpu_milli_ += request.mig_profile.empty() ? std::int64_t{request.num_gpu} * request.gpu_milli : 0;
-    metrics_.count_arrival(job_of(pod).spec, 1);
+    metrics_.count_arrival(spec_of_pod_[pod.value], 1);
   }
   const PodId first = pods_of(unit)[0];
   const std::uint32_t run = units_[unit].run;
@@ -281,7 +283,7 @@ bool Replay::try_start(std::uint32_t unit) {
   const std::span<const PodId> pods = pods_of(unit);
   decisions_.clear();
   if (pods.size() == 1) {
-    decisions_.push_back(engine_.decide(class_of_spec_[job_of(pods[0]).spec], now_));
+    decisions_.push_back(engine_.decide(class_of_spec_[spec_of_pod_[pods[0].value]], now_));
   } else {
     decisions_ = engine_.decide_gang(pods, now_);
   }
@@ -324,7 +326,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
       result.first_start_ns = now_;
     }
     if (result.evictions == 0 && units_[unit].counts) {
-      metrics_.count_accepted(job_of(pods[i]).spec, 1);
+      metrics_.count_accepted(spec_of_pod_[pods[i].value], 1);
     }
     result.start_ns = now_;
     result.node = place.node.value;
@@ -335,11 +337,14 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
   }
   Unit& started = units_[unit];
   started.running_pods = started.pod_count;
+  if (!options_.arrival_order.empty()) {
+    return;  // nobody leaves
+  }
   TimeNs duration_ns = -1;
   for (const PodId pod : pods) {
     duration_ns = std::max(duration_ns, job_of(pod).duration_ns);
   }
-  if (duration_ns >= 0 && options_.arrival_order.empty()) {
+  if (duration_ns >= 0) {
     schedule(now_ + duration_ns, Kind::departure, unit, started.run);
   }
 }

@@ -56,10 +56,10 @@ class Replay {
   void build_health_steps();
   std::span<const PodId> pods_of(std::uint32_t unit) const;
   const TraceJob& job_of(PodId pod) const { return trace_.jobs[row_of_job_[job_of_pod_[pod.value]]]; }
-  const JobSpec& spec_of(PodId pod) const { return trace_.specs[job_of(pod).spec]; }
+  const JobSpec& spec_of(PodId pod) const { return trace_.specs[spec_of_pod_[pod.value]]; }
   /// Units of one line are interchangeable for the queue: same request, and gangs of one size.
   std::uint32_t line_of(std::uint32_t unit) const {
-    return job_of(pods_of(unit)[0]).spec * 64 + std::min<std::uint32_t>(units_[unit].pod_count, 63);
+    return spec_of_pod_[pods_of(unit)[0].value] * 64 + std::min<std::uint32_t>(units_[unit].pod_count, 63);
   }
   JobResult& result_of(PodId pod) { return result_.jobs[job_of_pod_[pod.value]]; }
 
@@ -89,6 +89,7 @@ class Replay {
 
   std::vector<std::uint32_t> row_of_job_;  // jobs as they arrive -> trace rows
   std::vector<std::uint32_t> job_of_pod_;
+  std::vector<std::uint32_t> spec_of_pod_;  // of its job: rows come in any order, and each is a fetch from memory
   std::vector<RequestClassId> class_of_spec_;
   std::vector<PodId> unit_pods_;
   std::vector<Unit> units_;

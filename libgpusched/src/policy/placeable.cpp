@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "gpusched/base/intern_table.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/mig_loss.hpp"
 #include "gpusched/policy/policies.hpp"
@@ -16,7 +17,7 @@ constexpr std::int64_t refresh_every_early = 10;  // while little has been seen
 constexpr std::int64_t early_arrivals = 1000;
 constexpr std::int64_t first_deal_at = 20;  // arrivals before the first learned forecast
 constexpr std::uint64_t deal_seed = 7;
-constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 100 MB
+constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 120 MB
 constexpr std::size_t most_entries = 4'000'000;
 
 /// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
@@ -32,9 +33,11 @@ class Placeable final : public PlacementPolicy {
         learns_(learns) {}
 
   void on_arrival(const ScoringContext& context, RequestClassId id) override {
-    if (context.state.topology_version() != topology_version_ || value_.state_count() > most_states ||
-        entries_.size() > most_entries) {
+    if (context.state.topology_version() != topology_version_) {
       start_over(context);
+    } else if (value_.state_count() > most_states || entries_.size() > most_entries) {
+      value_.forget_states();
+      drop_scores();
     }
     const GpuRequest& request = context.state.request(id);
     if (learns_from(context) && request.mig_profile.empty()) {
@@ -60,34 +63,22 @@ class Placeable final : public PlacementPolicy {
     }
     const PlaceableValue::ClassId request_class = class_of(context, id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      Entry entry;
-      entry.state = value_.state_of(nodes[i]);
-      entry.first = static_cast<std::uint32_t>(next_states_.size());
-      value_.successors(entry.state, request_class, next_states_, next_shares_);
-      entry.count = static_cast<std::uint32_t>(next_states_.size()) - entry.first;
-      const bool deep = value_.needs_deep_look(entry.state);
-      std::int32_t best = 0;
-      for (std::uint32_t k = 0; k < entry.count; ++k) {
-        best = std::max(best, value_.fill(next_states_[entry.first + k], deep));
-      }
-      scores[i].cost = (value_.fill(entry.state, deep) - best) * PlaceableValue::units_per_filled_milli;
-      scores[i].memo = static_cast<std::uint32_t>(entries_.size());
-      entries_.push_back(entry);
+      const std::uint32_t entry = entry_of(value_.state_of(context.index, nodes.slot(i)), request_class);
+      scores[i].cost = entries_[entry].least_fill_loss * PlaceableValue::units_per_filled_milli;
+      scores[i].memo = entry;
     }
   }
 
   void refine(const ScoringContext& context, RequestClassId id, const NodeState& node, NodeScore& score) override {
     const Entry entry = entries_[score.memo];
-    const bool deep = value_.needs_deep_look(entry.state);
-    const std::int64_t fill = value_.fill(entry.state, deep);
     const std::int64_t price = value_.price(entry.state);
     score.cost = std::numeric_limits<std::int64_t>::max();
     const GpuRequest& request = context.state.request(id);
     for (std::uint32_t k = 0; k < entry.count; ++k) {
-      const PlaceableValue::StateId next = next_states_[entry.first + k];
+      const PlaceableValue::Successor& next = successors_[entry.first + k];
       const std::int64_t loss =
-          (fill - value_.fill(next, deep)) * PlaceableValue::units_per_filled_milli + price - value_.price(next);
-      if (loss < score.cost && gpu_with_share(request, node, next_shares_[entry.first + k], score.gpu)) {
+          next.fill_loss * PlaceableValue::units_per_filled_milli + price - value_.price(next.state);
+      if (loss < score.cost && gpu_with_share(request, node, next.share, score.gpu)) {
         score.cost = loss;
       }
     }
@@ -95,11 +86,36 @@ class Placeable final : public PlacementPolicy {
   }
 
  private:
+  /// Requests of one shape on nodes in one state.
+  struct Key {
+    PlaceableValue::StateId state = 0;
+    std::uint32_t shape = 0;
+
+    friend bool operator==(const Key&, const Key&) = default;
+    friend std::uint64_t hash_value(const Key& key) { return mix_bits(std::uint64_t{key.state} << 32 | key.shape); }
+  };
   struct Entry {
     PlaceableValue::StateId state = 0;
-    std::uint32_t first = 0;  // into next_states_ and next_shares_
+    std::uint32_t first = 0;  // into successors_
     std::uint32_t count = 0;
+    std::int32_t least_fill_loss = std::numeric_limits<std::int32_t>::max();
   };
+
+  std::uint32_t entry_of(PlaceableValue::StateId state, PlaceableValue::ClassId request_class) {
+    const std::uint32_t id = keys_.intern({.state = state, .shape = value_.shape_of(request_class)});
+    if (id == entries_.size()) {
+      Entry entry;
+      entry.state = state;
+      entry.first = static_cast<std::uint32_t>(successors_.size());
+      value_.add_successors(state, request_class, successors_);
+      entry.count = static_cast<std::uint32_t>(successors_.size()) - entry.first;
+      for (const PlaceableValue::Successor& next : std::span(successors_).subspan(entry.first)) {
+        entry.least_fill_loss = std::min(entry.least_fill_loss, next.fill_loss);
+      }
+      entries_.push_back(entry);
+    }
+    return id;
+  }
 
   /// With no list of classes given there is nothing to know: the policy learns then.
   bool learns_from(const ScoringContext& context) const { return learns_ || context.target.classes.empty(); }
@@ -132,13 +148,13 @@ class Placeable final : public PlacementPolicy {
   }
 
   void drop_scores() {
+    keys_.clear();
     entries_.clear();
-    next_states_.clear();
-    next_shares_.clear();
+    successors_.clear();
     start_new_epoch();
   }
 
-  /// The cluster changed, or the memos grew too large: everything that follows from the counts is computed anew.
+  /// The cluster changed: everything that follows from the counts is computed anew.
   void start_over(const ScoringContext& context) {
     topology_version_ = context.state.topology_version();
     value_.reset(context.index, context.state);
@@ -168,9 +184,9 @@ class Placeable final : public PlacementPolicy {
   PlaceableValue value_;
   std::uint64_t topology_version_ = ~std::uint64_t{0};
   std::vector<PlaceableValue::ClassId> classes_;  // by RequestClassId
-  std::vector<Entry> entries_;
-  std::vector<PlaceableValue::StateId> next_states_;
-  std::vector<std::uint16_t> next_shares_;
+  InternTable<Key> keys_;
+  std::vector<Entry> entries_;  // by key
+  std::vector<PlaceableValue::Successor> successors_;
   std::int64_t arrivals_ = 0;
   std::int64_t since_refresh_ = 0;
   std::int64_t next_deal_at_ = first_deal_at;

@@ -1,7 +1,6 @@
 #include "gpusched/score/placeable_value.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "gpusched/filter/request_filter.hpp"
@@ -19,6 +18,8 @@ constexpr double rare_boost_most = 4;
 constexpr int cpu_grid_per_gpu = 16;     // F sees CPU in steps of this part of the CPU per GPU
 constexpr std::size_t count_block = 16;  // counts are padded to this, so that the price loop has no remainder
 
+constexpr std::int32_t most_counted = 255;  // of n_m
+
 constexpr std::uint16_t whole = milli_per_unit;
 
 std::int32_t to_int32(std::int64_t value) {
@@ -33,6 +34,40 @@ std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::s
     sum += std::uint64_t{prices[i]} * counts[i];
   }
   return static_cast<std::int64_t>(sum);
+}
+
+/// The place of the value in the list, to which it is added where it is new.
+template <typename T>
+std::uint32_t number_of(std::vector<T>& values, const T& value) {
+  const auto found = std::find(values.begin(), values.end(), value) - values.begin();
+  if (static_cast<std::size_t>(found) == values.size()) {
+    values.push_back(value);
+  }
+  return static_cast<std::uint32_t>(found);
+}
+
+/// Adds to each sum `members` times its count, or takes that away.
+void add_counts(std::vector<std::int64_t>& sums, const std::uint8_t* counts, std::int64_t members) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] += members * counts[i];
+  }
+}
+
+/// Requests for so many GPUs that fit on the node, CPU aside.
+std::int32_t fitting_alone(const FreeShares& node, std::int32_t num_gpu, std::int32_t gpu_milli) {
+  if (num_gpu == 0) {
+    return most_counted;
+  }
+  const int idle = node.idle_gpus();
+  if (num_gpu > 1 || gpu_milli >= whole) {
+    return gpu_milli >= whole ? idle / num_gpu : 0;
+  }
+  std::int32_t fitting = idle * (whole / gpu_milli);
+  for (std::size_t gpu = static_cast<std::size_t>(idle); gpu < node.gpu_count && node.free_milli[gpu] >= gpu_milli;
+       ++gpu) {
+    fitting += node.free_milli[gpu] / gpu_milli;
+  }
+  return fitting;
 }
 
 std::size_t padded(std::size_t size) { return (size + count_block - 1) / count_block * count_block; }
@@ -75,16 +110,18 @@ void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
             [](const FreeShares& a, const FreeShares& b) { return a.cpu_milli < b.cpu_milli; });
   largest_nodes_.erase(std::unique(largest_nodes_.begin(), largest_nodes_.end()), largest_nodes_.end());
   prices_.resize(std::max<std::size_t>(models_.size(), 1));
+  places_.resize(prices_.size());
 }
 
 std::uint32_t PlaceableValue::shape_index(const DemandShape& shape) {
+  const std::uint32_t cpu_kind = number_of(cpu_kinds_, shape.cpu_milli);
+  const std::uint32_t gpu_kind = number_of(gpu_kinds_, {shape.num_gpu, shape.gpu_milli});
   for (std::uint32_t i = 0; i < shapes_.size(); ++i) {
-    if (shapes_[i].cpu_milli == shape.cpu_milli && shapes_[i].num_gpu == shape.num_gpu &&
-        shapes_[i].gpu_milli == shape.gpu_milli) {
+    if (shapes_[i].cpu_kind == cpu_kind && shapes_[i].gpu_kind == gpu_kind) {
       return i;
     }
   }
-  shapes_.push_back(shape);
+  shapes_.push_back({.demand = shape, .cpu_kind = cpu_kind, .gpu_kind = gpu_kind});
   for (auto& prices : prices_) {
     prices.resize(padded(shapes_.size()), 0);
   }
@@ -121,7 +158,7 @@ void PlaceableValue::count_whole_nodes() {
 std::vector<ForecastClass> PlaceableValue::forecast_classes() const {
   std::vector<ForecastClass> classes;
   for (const Class& entry : classes_) {
-    const DemandShape& shape = shapes_[entry.shape];
+    const DemandShape& shape = shapes_[entry.shape].demand;
     // Requests of several shares, or of more GPUs than are looked at, are placed but not forecast.
     const bool several_shares = shape.num_gpu > 1 && shape.gpu_milli < whole;
     if (!several_shares && shape.num_gpu <= FreeShares::max_gpus) {
@@ -139,7 +176,7 @@ void PlaceableValue::deal(std::uint64_t seed, std::uint64_t epoch) {
 
 double PlaceableValue::scarcity_weight(const Class& entry,
                                        const std::array<double, FreeShares::max_gpus + 1>& share_by_gpus) const {
-  const int gpus = shapes_[entry.shape].num_gpu;
+  const int gpus = shapes_[entry.shape].demand.num_gpu;
   if (gpus == 0) {
     return cpu_only_weight;
   }
@@ -147,23 +184,41 @@ double PlaceableValue::scarcity_weight(const Class& entry,
   return gpus < 2 || share >= rare_share ? 1.0 : std::min(rare_boost_most, rare_share / share);
 }
 
-void PlaceableValue::refresh_prices(const NodeIndex& index) {
-  ++price_epoch_;
-  std::vector<std::vector<std::int64_t>> places(prices_.size(), std::vector<std::int64_t>(shapes_.size(), 0));
-  for (std::uint32_t slot = 0; slot < index.slot_count(); ++slot) {
-    if (index.is_live(slot) && index.state_of_slot(slot).schedulable) {
-      const StateId state = state_of(index.state_of_slot(slot));
-      const std::uint8_t* fitting = counts(state);
-      std::vector<std::int64_t>& sum = places[table_[state].model];
-      for (std::size_t i = 0; i < shapes_.size(); ++i) {
-        sum[i] += std::int64_t{index.member_count(slot)} * fitting[i];
-      }
+void PlaceableValue::count_places(const NodeIndex& index) {
+  if (counted_generation_ != index.generation() || places_[0].size() != shapes_.size()) {
+    counted_generation_ = index.generation();
+    counted_.clear();
+    for (std::vector<std::int64_t>& sums : places_) {
+      sums.assign(shapes_.size(), 0);
     }
   }
+  counted_.resize(index.slot_count());
+  for (std::uint32_t slot = 0; slot < index.slot_count(); ++slot) {
+    Counted now;
+    if (index.is_live(slot) && index.state_of_slot(slot).schedulable) {
+      now = {.state = state_of(index, slot), .members = index.member_count(slot)};
+    }
+    Counted& before = counted_[slot];
+    if (now.state == before.state && now.members == before.members) {
+      continue;
+    }
+    if (before.members > 0) {
+      add_counts(places_[states_[before.state].model], counts(before.state), -std::int64_t{before.members});
+    }
+    if (now.members > 0) {
+      add_counts(places_[states_[now.state].model], counts(now.state), now.members);
+    }
+    before = now;
+  }
+}
+
+void PlaceableValue::refresh_prices(const NodeIndex& index) {
+  ++price_epoch_;
+  count_places(index);
   double gpu_requests = 0;
   std::array<double, FreeShares::max_gpus + 1> by_gpus{};
   for (const Class& entry : classes_) {
-    if (const int gpus = shapes_[entry.shape].num_gpu; gpus > 0) {
+    if (const int gpus = shapes_[entry.shape].demand.num_gpu; gpus > 0) {
       gpu_requests += entry.count;
       by_gpus[static_cast<std::size_t>(std::min(gpus, FreeShares::max_gpus))] += entry.count;
     }
@@ -179,10 +234,10 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   }
   const double unit = static_cast<double>(units_per_filled_milli) * milli_per_unit * FillForecast::sequences;
   for (const Class& entry : classes_) {
-    const DemandShape& shape = shapes_[entry.shape];
+    const DemandShape& shape = shapes_[entry.shape].demand;
     std::int64_t left = 0;
-    for (std::size_t model = 0; model < places.size(); ++model) {
-      left += (entry.models >> model & 1) != 0 ? places[model][entry.shape] : 0;
+    for (std::size_t model = 0; model < places_.size(); ++model) {
+      left += (entry.models >> model & 1) != 0 ? places_[model][entry.shape] : 0;
     }
     if (left <= 0 || entry.count <= 0) {
       continue;
@@ -194,7 +249,7 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
     const double price = scarcity_weight_c * (entry.count / gpu_requests) * gpus / (scarcity * scarcity) *
                              scarcity_weight(entry, by_gpus) * unit +
                          0.5;
-    for (std::size_t model = 0; model < places.size(); ++model) {
+    for (std::size_t model = 0; model < prices_.size(); ++model) {
       if ((entry.models >> model & 1) != 0) {
         std::uint32_t& sum = prices_[model][entry.shape];
         constexpr double most = std::numeric_limits<std::uint32_t>::max();
@@ -204,25 +259,43 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   }
 }
 
+void PlaceableValue::forget_states() {
+  table_.clear();
+  states_.clear();
+  state_prices_.clear();
+  counts_.clear();
+  state_of_class_.clear();
+  counted_generation_ = 0;
+}
+
 PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
   const StateId id = table_.intern(node);
   if (id == states_.size()) {
     State state;
+    state.model = node.model;
     state.is_idle = node.total_milli() == node.gpu_count * whole;
     states_.push_back(state);
+    state_prices_.emplace_back();
   }
   return id;
 }
 
-PlaceableValue::StateId PlaceableValue::state_of(const NodeState& node) {
-  FreeShares free = FreeShares::of(node);
-  free.model = node.gpus.empty() ? std::uint16_t{0} : dense_model_[free.model];
-  return intern(free);
+PlaceableValue::StateId PlaceableValue::state_of(const NodeIndex& index, std::uint32_t slot) {
+  return state_of_class_.of_slot(index, slot, [&](const NodeState& node) {
+    FreeShares free = FreeShares::of(node);
+    free.model = node.gpus.empty() ? std::uint16_t{0} : dense_model_[free.model];
+    return intern(free);
+  });
 }
 
-void PlaceableValue::successors(StateId state, ClassId id, std::vector<StateId>& states,
-                                std::vector<std::uint16_t>& shares) {
-  const DemandShape& shape = shapes_[classes_[id].shape];
+void PlaceableValue::add_successors(StateId state, ClassId id, std::vector<Successor>& successors) {
+  const DemandShape& shape = shapes_[classes_[id].shape].demand;
+  const bool deep = states_[state].is_idle;
+  const std::int32_t fill_before = fill(state, deep);
+  const auto add = [&](const FreeShares& left, std::uint16_t share) {
+    const StateId next = intern(left);
+    successors.push_back({.state = next, .fill_loss = fill_before - fill(next, deep), .share = share});
+  };
   FreeShares after = table_[state];
   after.cpu_milli -= shape.cpu_milli;
   auto& free = after.free_milli;
@@ -238,8 +311,7 @@ void PlaceableValue::successors(StateId state, ClassId id, std::vector<StateId>&
         next.free_milli[place] = next.free_milli[place + 1];
       }
       next.free_milli[place] = left;
-      shares.push_back(free[i]);
-      states.push_back(intern(next));
+      add(next, free[i]);
     }
     return;
   }
@@ -252,12 +324,11 @@ void PlaceableValue::successors(StateId state, ClassId id, std::vector<StateId>&
     }
   }
   std::sort(free.begin(), free.begin() + after.gpu_count, std::greater<>());
-  shares.push_back(0);
-  states.push_back(intern(after));
+  add(after, 0);
 }
 
 std::int32_t PlaceableValue::fill(StateId id, bool deep) {
-  if (states_[id].coarse == InternTable<FreeShares>::none) {
+  if (states_[id].coarse == no_state) {
     FreeShares coarse = table_[id];
     coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
     const StateId coarse_id = intern(coarse);
@@ -288,35 +359,29 @@ const std::uint8_t* PlaceableValue::counts(StateId id) {
   state.counts_size = static_cast<std::uint32_t>(shapes_.size());
   counts_.resize(counts_.size() + padded(shapes_.size()) + 1, 0);
   const FreeShares& node = table_[id];
-  const int idle = node.idle_gpus();
+  cpu_kind_fits_.clear();
+  for (const std::int32_t cpu_milli : cpu_kinds_) {
+    const std::int32_t fitting = cpu_milli > 0 ? std::max(node.cpu_milli, 0) / cpu_milli : most_counted;
+    cpu_kind_fits_.push_back(static_cast<std::uint8_t>(std::min(fitting, most_counted)));
+  }
+  gpu_kind_fits_.clear();
+  for (const auto& [num_gpu, gpu_milli] : gpu_kinds_) {
+    gpu_kind_fits_.push_back(
+        static_cast<std::uint8_t>(std::min(fitting_alone(node, num_gpu, gpu_milli), most_counted)));
+  }
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    const DemandShape& shape = shapes_[i];
-    std::int32_t fitting = 255;
-    if (shape.num_gpu > 1 || shape.gpu_milli >= whole) {
-      fitting = shape.gpu_milli >= whole ? idle / shape.num_gpu : 0;
-    } else if (shape.num_gpu == 1) {
-      fitting = idle * (whole / shape.gpu_milli);
-      for (std::size_t gpu = static_cast<std::size_t>(idle);
-           gpu < node.gpu_count && node.free_milli[gpu] >= shape.gpu_milli; ++gpu) {
-        fitting += node.free_milli[gpu] / shape.gpu_milli;
-      }
-    }
-    if (shape.cpu_milli > 0) {
-      fitting = std::min(fitting, std::max(node.cpu_milli, 0) / shape.cpu_milli);
-    }
-    counts_[state.counts_at + i] = static_cast<std::uint8_t>(std::min(fitting, 255));
+    counts_[state.counts_at + i] = std::min(cpu_kind_fits_[shapes_[i].cpu_kind], gpu_kind_fits_[shapes_[i].gpu_kind]);
   }
   return &counts_[state.counts_at];
 }
 
 std::int64_t PlaceableValue::price(StateId id) {
-  if (states_[id].price_epoch != price_epoch_) {
-    const std::vector<std::uint32_t>& prices = prices_[table_[id].model];
-    const std::uint8_t* fitting = counts(id);
-    states_[id].price_epoch = price_epoch_;
-    states_[id].price = dot(prices.data(), fitting, prices.size());
+  Price& known = state_prices_[id];
+  if (known.epoch != price_epoch_) {
+    const std::vector<std::uint32_t>& prices = prices_[states_[id].model];
+    known = {.value = dot(prices.data(), counts(id), prices.size()), .epoch = price_epoch_};
   }
-  return states_[id].price;
+  return known.value;
 }
 
 }  // namespace gpusched

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "gpusched/base/intern_table.hpp"
+#include "gpusched/cluster/node_class_memo.hpp"
 #include "gpusched/cluster/node_index.hpp"
 #include "gpusched/score/fill_forecast.hpp"
 
@@ -39,29 +42,51 @@ class PlaceableValue {
   /// Computes prices from the counts and the places that are left.
   void refresh_prices(const NodeIndex& index);
 
-  StateId state_of(const NodeState& node);
-  /// States after one request of the class, one per distinct GPU share it could take; `shares` gets those shares (0 for
-  /// whole and CPU-only requests). Contract: it fits.
-  void successors(StateId state, ClassId id, std::vector<StateId>& states, std::vector<std::uint16_t>& shares);
-  /// F, in milli-GPU summed over sequences. A deep look is for states with all GPUs idle and their successors: every
-  /// unbroken node shares these few states, so the noise of a plain look would bias the whole run.
-  std::int32_t fill(StateId state, bool deep);
-  bool needs_deep_look(StateId state) const { return states_[state].is_idle; }
+  /// The state of the nodes in a slot of the index.
+  StateId state_of(const NodeIndex& index, std::uint32_t slot);
+  /// A state after one request.
+  struct Successor {
+    StateId state = 0;
+    std::int32_t fill_loss = 0;  ///< F before less F after, in milli-GPU summed over sequences
+    std::uint16_t share = 0;     ///< free share of the GPU taken; 0 for whole and CPU-only requests
+  };
+  /// Appends the states after one request of the class, one per distinct GPU share it could take. Contract: it fits.
+  void add_successors(StateId state, ClassId id, std::vector<Successor>& successors);
   /// The scarcity term, in units of V.
   std::int64_t price(StateId state);
 
-  /// States held; a caller that finds it too large calls reset().
+  /// Classes of equal shape have the same successors.
+  std::uint32_t shape_of(ClassId id) const { return classes_[id].shape; }
+  /// States held, each about 300 bytes.
   std::uint32_t state_count() const { return table_.size(); }
+  /// Forgets all states, whose numbers are void then; their values do not change.
+  void forget_states();
 
  private:
+  static constexpr StateId no_state = 0xffffffffU;
+
   struct State {
-    bool is_idle = false;
-    StateId coarse = InternTable<FreeShares>::none;  // the same with its CPU rounded down
-    std::uint64_t fill_epoch = 0, deep_epoch = 0, price_epoch = 0;
+    StateId coarse = no_state;  // the same with its CPU rounded down: what F is computed for
+    std::uint32_t fill_epoch = 0, deep_epoch = 0;
     std::int32_t fill = 0, deep_fill = 0;
-    std::int64_t price = 0;
     std::uint32_t counts_at = 0;  // into counts_
     std::uint32_t counts_size = 0;
+    std::uint16_t model = 0;
+    bool is_idle = false;
+  };
+  struct Price {
+    std::int64_t value = 0;
+    std::uint32_t epoch = 0;
+  };
+  /// What the nodes of a slot add to places_.
+  struct Counted {
+    StateId state = no_state;
+    std::uint32_t members = 0;
+  };
+  struct Shape {
+    DemandShape demand;
+    std::uint32_t cpu_kind = 0;  // into cpu_kinds_
+    std::uint32_t gpu_kind = 0;  // into gpu_kinds_
   };
   struct Class {
     std::uint32_t shape = 0;
@@ -71,12 +96,18 @@ class PlaceableValue {
 
   StateId intern(const FreeShares& node);
   std::uint32_t shape_index(const DemandShape& shape);
+  /// F. A deep look is for states with all GPUs idle and their successors: every unbroken node shares these few states,
+  /// so the noise of a plain look would bias the whole run.
+  std::int32_t fill(StateId state, bool deep);
   const std::uint8_t* counts(StateId state);
+  void count_places(const NodeIndex& index);
   std::vector<ForecastClass> forecast_classes() const;
   double scarcity_weight(const Class& entry, const std::array<double, FreeShares::max_gpus + 1>& share_by_gpus) const;
 
   InternTable<FreeShares> table_;
   std::vector<State> states_;
+  std::vector<Price> state_prices_;
+  NodeClassMemo<StateId> state_of_class_;
   std::vector<std::uint16_t> dense_model_;  // by GpuModelId
   std::vector<std::uint32_t> models_;       // dense -> GpuModelId
   std::int64_t cluster_gpus_ = 0, cluster_cpu_milli_ = 0;
@@ -85,11 +116,17 @@ class PlaceableValue {
 
   std::vector<Class> classes_;
   std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::uint64_t>, ClassId> class_index_;
-  std::vector<DemandShape> shapes_;
-  std::vector<std::vector<std::uint32_t>> prices_;  // [dense model][shape]
+  std::vector<Shape> shapes_;
+  std::vector<std::int32_t> cpu_kinds_;                           // CPU of the shapes
+  std::vector<std::pair<std::int32_t, std::int32_t>> gpu_kinds_;  // number and milli-GPU of the shapes
+  std::vector<std::uint8_t> cpu_kind_fits_, gpu_kind_fits_;       // working space of counts()
+  std::vector<std::vector<std::uint32_t>> prices_;                // [dense model][shape]
+  std::vector<std::vector<std::int64_t>> places_;                 // [dense model][shape]: sum of n_m over the nodes
+  std::vector<Counted> counted_;                                  // by slot
+  std::uint64_t counted_generation_ = 0;                          // of the index; 0 = nothing counted
   std::vector<std::uint8_t> counts_;
   FillForecast forecast_;
-  std::uint64_t deal_epoch_ = 1, price_epoch_ = 1;
+  std::uint32_t deal_epoch_ = 1, price_epoch_ = 1;
 };
 
 }  // namespace gpusched
