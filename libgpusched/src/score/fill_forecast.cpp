@@ -131,42 +131,35 @@ struct FillForecast::Walk {
   std::int32_t cpu = 0;
   int idle = 0;
   int parts = 0;
-  int widest = 0;  // largest free share among the parts
   std::uint16_t cpu_rank = 0;
   std::uint16_t take_rank = 0;
-  // Not value-initialised: a walk is copied per sequence, and only the first `parts` entries are ever read.
-  std::array<std::uint16_t, FreeShares::max_gpus> part;
+  std::array<std::uint16_t, FreeShares::max_gpus> part{};  // free shares, largest first
 
-  void take_share(int milli) {
-    int tightest = -1;
-    int tightest_free = whole;
-    for (int i = 0; widest >= milli && i < parts; ++i) {
-      if (part[static_cast<std::size_t>(i)] >= milli && part[static_cast<std::size_t>(i)] < tightest_free) {
-        tightest_free = part[static_cast<std::size_t>(i)];
-        tightest = i;
+  /// Takes a share of the tightest part that has it, else of an idle GPU; a rest below `least` is of no use.
+  void take_share(int milli, int least) {
+    int at = parts - 1;
+    while (at >= 0 && part[static_cast<std::size_t>(at)] < milli) {
+      --at;
+    }
+    int left = whole - milli;
+    if (at >= 0) {
+      left = part[static_cast<std::size_t>(at)] - milli;
+      for (; at + 1 < parts && part[static_cast<std::size_t>(at) + 1] > left; ++at) {
+        part[static_cast<std::size_t>(at)] = part[static_cast<std::size_t>(at) + 1];
+      }
+    } else {
+      --idle;
+      for (at = parts++; at > 0 && part[static_cast<std::size_t>(at) - 1] < left; --at) {
+        part[static_cast<std::size_t>(at)] = part[static_cast<std::size_t>(at) - 1];
       }
     }
-    if (tightest < 0) {
-      --idle;
-      tightest = parts++;
-    }
-    part[static_cast<std::size_t>(tightest)] = static_cast<std::uint16_t>(tightest_free - milli);
-    widest = 0;
-    for (int i = 0; i < parts; ++i) {
-      widest = std::max<int>(widest, part[static_cast<std::size_t>(i)]);
-    }
+    part[static_cast<std::size_t>(at)] = static_cast<std::uint16_t>(left);
+    parts -= part[static_cast<std::size_t>(parts) - 1] < least ? 1 : 0;
   }
 };
 
 std::int32_t FillForecast::run_one(const FreeShares& node, const Walk& start, int sequence) const {
-  Walk walk;
-  walk.cpu = start.cpu;
-  walk.idle = start.idle;
-  walk.parts = start.parts;
-  walk.widest = start.widest;
-  walk.cpu_rank = start.cpu_rank;
-  walk.take_rank = start.take_rank;
-  std::copy_n(start.part.begin(), start.parts, walk.part.begin());
+  Walk walk = start;
   const std::uint64_t* masks = &masks_[static_cast<std::size_t>(sequence) * static_cast<std::size_t>(stride_)];
   const Draw* draws = &draws_[static_cast<std::size_t>(sequence) * draws_per_sequence];
   const std::uint64_t asks_gpu = masks[stride_ - 1];
@@ -188,12 +181,12 @@ std::int32_t FillForecast::run_one(const FreeShares& node, const Walk& start, in
       if (draw.take >= whole) {
         walk.idle -= draw.take / whole;
       } else {
-        walk.take_share(draw.take);
+        walk.take_share(draw.take, least_take_);
       }
-      if (walk.idle == 0 && walk.widest < least_take_) {
+      if (walk.idle == 0 && walk.parts == 0) {
         return used;
       }
-      walk.take_rank = rank_of_take_[static_cast<std::size_t>(walk.idle > 0 ? whole - 1 + walk.idle : walk.widest)];
+      walk.take_rank = rank_of_take_[static_cast<std::size_t>(walk.idle > 0 ? whole - 1 + walk.idle : walk.part[0])];
     }
     if (walk.cpu_rank < least_cpu_rank_) {
       return used;
@@ -208,7 +201,6 @@ std::int32_t FillForecast::run(const FreeShares& node, int first, int last) cons
   for (int i = start.idle; i < node.gpu_count && node.free_milli[static_cast<std::size_t>(i)] >= least_take_; ++i) {
     start.part[static_cast<std::size_t>(start.parts++)] = node.free_milli[static_cast<std::size_t>(i)];
   }
-  start.widest = start.parts > 0 ? start.part[0] : 0;
   if (stride_ == 0 || start.cpu < 0 || (start.idle == 0 && start.parts == 0)) {
     return 0;
   }
@@ -216,7 +208,7 @@ std::int32_t FillForecast::run(const FreeShares& node, int first, int last) cons
   if (start.cpu_rank < least_cpu_rank_) {
     return 0;
   }
-  start.take_rank = rank_of_take_[static_cast<std::size_t>(start.idle > 0 ? whole - 1 + start.idle : start.widest)];
+  start.take_rank = rank_of_take_[static_cast<std::size_t>(start.idle > 0 ? whole - 1 + start.idle : start.part[0])];
   const std::int32_t all = node.total_milli();
   std::int32_t sum = 0;
   for (int begin = first; begin < last; begin += group) {
