@@ -18,7 +18,7 @@ constexpr std::int64_t early_arrivals = 1000;
 constexpr std::int64_t first_deal_at = 20;  // arrivals before the first learned forecast
 constexpr std::uint64_t deal_seed = 7;
 constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 120 MB
-constexpr std::size_t most_entries = 4'000'000;
+constexpr std::size_t most_transitions = 2'000'000;
 
 /// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
 class Placeable final : public PlacementPolicy {
@@ -35,7 +35,7 @@ class Placeable final : public PlacementPolicy {
   void on_arrival(const ScoringContext& context, RequestClassId id) override {
     if (context.state.topology_version() != topology_version_) {
       start_over(context);
-    } else if (value_.state_count() > most_states || entries_.size() > most_entries) {
+    } else if (value_.state_count() > most_states || transitions_.size() > most_transitions) {
       value_.forget_states();
       drop_scores();
     }
@@ -63,23 +63,23 @@ class Placeable final : public PlacementPolicy {
     }
     const PlaceableValue::ClassId request_class = class_of(context, id);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const std::uint32_t entry = entry_of(value_.state_of(context.index, nodes.slot(i)), request_class);
-      scores[i].cost = entries_[entry].least_fill_loss * PlaceableValue::units_per_filled_milli;
-      scores[i].memo = entry;
+      const Ways& ways = ways_for(value_.state_of(context.index, nodes.slot(i)), request_class);
+      scores[i].cost = ways.least_fill_loss * PlaceableValue::units_per_filled_milli;
+      scores[i].memo = ways.first;
     }
   }
 
   void refine(const ScoringContext& context, RequestClassId id, const NodeState& node, NodeScore& score) override {
-    const Entry entry = entries_[score.memo];
-    const std::int64_t price = value_.price(entry.state);
     score.cost = std::numeric_limits<std::int64_t>::max();
     const GpuRequest& request = context.state.request(id);
-    for (std::uint32_t k = 0; k < entry.count; ++k) {
-      const PlaceableValue::Successor& next = successors_[entry.first + k];
-      const std::int64_t loss =
-          next.fill_loss * PlaceableValue::units_per_filled_milli + price - value_.price(next.state);
-      if (loss < score.cost && gpu_with_share(request, node, next.share, score.gpu)) {
+    for (std::uint32_t at = score.memo;; ++at) {
+      PlaceableValue::Transition& way = transitions_[at];
+      const std::int64_t loss = value_.loss(way);
+      if (loss < score.cost && gpu_with_share(request, node, way.share, score.gpu)) {
         score.cost = loss;
+      }
+      if (way.last) {
+        break;
       }
     }
     score.tie = best_fit_tie(request, node);
@@ -94,27 +94,24 @@ class Placeable final : public PlacementPolicy {
     friend bool operator==(const Key&, const Key&) = default;
     friend std::uint64_t hash_value(const Key& key) { return mix_bits(std::uint64_t{key.state} << 32 | key.shape); }
   };
-  struct Entry {
-    PlaceableValue::StateId state = 0;
-    std::uint32_t first = 0;  // into successors_
-    std::uint32_t count = 0;
+  /// How they can be served.
+  struct Ways {
+    std::uint32_t first = 0;  // into transitions_
     std::int32_t least_fill_loss = std::numeric_limits<std::int32_t>::max();
   };
 
-  std::uint32_t entry_of(PlaceableValue::StateId state, PlaceableValue::ClassId request_class) {
+  const Ways& ways_for(PlaceableValue::StateId state, PlaceableValue::ClassId request_class) {
     const std::uint32_t id = keys_.intern({.state = state, .shape = value_.shape_of(request_class)});
-    if (id == entries_.size()) {
-      Entry entry;
-      entry.state = state;
-      entry.first = static_cast<std::uint32_t>(successors_.size());
-      value_.add_successors(state, request_class, successors_);
-      entry.count = static_cast<std::uint32_t>(successors_.size()) - entry.first;
-      for (const PlaceableValue::Successor& next : std::span(successors_).subspan(entry.first)) {
-        entry.least_fill_loss = std::min(entry.least_fill_loss, next.fill_loss);
+    if (id == ways_.size()) {
+      Ways ways;
+      ways.first = static_cast<std::uint32_t>(transitions_.size());
+      value_.add_transitions(state, request_class, transitions_);
+      for (const PlaceableValue::Transition& way : std::span(transitions_).subspan(ways.first)) {
+        ways.least_fill_loss = std::min(ways.least_fill_loss, way.fill_loss);
       }
-      entries_.push_back(entry);
+      ways_.push_back(ways);
     }
-    return id;
+    return ways_[id];
   }
 
   /// With no list of classes given there is nothing to know: the policy learns then.
@@ -149,8 +146,8 @@ class Placeable final : public PlacementPolicy {
 
   void drop_scores() {
     keys_.clear();
-    entries_.clear();
-    successors_.clear();
+    ways_.clear();
+    transitions_.clear();
     start_new_epoch();
   }
 
@@ -185,8 +182,8 @@ class Placeable final : public PlacementPolicy {
   std::uint64_t topology_version_ = ~std::uint64_t{0};
   std::vector<PlaceableValue::ClassId> classes_;  // by RequestClassId
   InternTable<Key> keys_;
-  std::vector<Entry> entries_;  // by key
-  std::vector<PlaceableValue::Successor> successors_;
+  std::vector<Ways> ways_;  // by key
+  std::vector<PlaceableValue::Transition> transitions_;
   std::int64_t arrivals_ = 0;
   std::int64_t since_refresh_ = 0;
   std::int64_t next_deal_at_ = first_deal_at;

@@ -262,7 +262,6 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
 void PlaceableValue::forget_states() {
   table_.clear();
   states_.clear();
-  state_prices_.clear();
   counts_.clear();
   state_of_class_.clear();
   counted_generation_ = 0;
@@ -275,7 +274,6 @@ PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
     state.model = node.model;
     state.is_idle = node.total_milli() == node.gpu_count * whole;
     states_.push_back(state);
-    state_prices_.emplace_back();
   }
   return id;
 }
@@ -288,13 +286,17 @@ PlaceableValue::StateId PlaceableValue::state_of(const NodeIndex& index, std::ui
   });
 }
 
-void PlaceableValue::add_successors(StateId state, ClassId id, std::vector<Successor>& successors) {
+void PlaceableValue::add_transitions(StateId state, ClassId id, std::vector<Transition>& transitions) {
   const DemandShape& shape = shapes_[classes_[id].shape].demand;
   const bool deep = states_[state].is_idle;
   const std::int32_t fill_before = fill(state, deep);
   const auto add = [&](const FreeShares& left, std::uint16_t share) {
-    const StateId next = intern(left);
-    successors.push_back({.state = next, .fill_loss = fill_before - fill(next, deep), .share = share});
+    Transition way;
+    way.before = state;
+    way.after = intern(left);
+    way.fill_loss = fill_before - fill(way.after, deep);
+    way.share = share;
+    transitions.push_back(way);
   };
   FreeShares after = table_[state];
   after.cpu_milli -= shape.cpu_milli;
@@ -313,6 +315,7 @@ void PlaceableValue::add_successors(StateId state, ClassId id, std::vector<Succe
       next.free_milli[place] = left;
       add(next, free[i]);
     }
+    transitions.back().last = true;
     return;
   }
   // Several GPUs go to the tightest ones that fit; whole ones are the idle ones, which stand first.
@@ -325,6 +328,7 @@ void PlaceableValue::add_successors(StateId state, ClassId id, std::vector<Succe
   }
   std::sort(free.begin(), free.begin() + after.gpu_count, std::greater<>());
   add(after, 0);
+  transitions.back().last = true;
 }
 
 std::int32_t PlaceableValue::fill(StateId id, bool deep) {
@@ -376,12 +380,21 @@ const std::uint8_t* PlaceableValue::counts(StateId id) {
 }
 
 std::int64_t PlaceableValue::price(StateId id) {
-  Price& known = state_prices_[id];
-  if (known.epoch != price_epoch_) {
-    const std::vector<std::uint32_t>& prices = prices_[states_[id].model];
-    known = {.value = dot(prices.data(), counts(id), prices.size()), .epoch = price_epoch_};
+  State& state = states_[id];
+  if (state.price_epoch != price_epoch_) {
+    state.price_epoch = price_epoch_;
+    const std::vector<std::uint32_t>& prices = prices_[state.model];
+    state.price = dot(prices.data(), counts(id), prices.size());
   }
-  return known.value;
+  return state.price;
+}
+
+std::int64_t PlaceableValue::loss(Transition& transition) {
+  if (transition.price_epoch != price_epoch_) {
+    transition.price_epoch = price_epoch_;
+    transition.price_loss = price(transition.before) - price(transition.after);
+  }
+  return transition.fill_loss * units_per_filled_milli + transition.price_loss;
 }
 
 }  // namespace gpusched

@@ -44,18 +44,21 @@ class PlaceableValue {
 
   /// The state of the nodes in a slot of the index.
   StateId state_of(const NodeIndex& index, std::uint32_t slot);
-  /// A state after one request.
-  struct Successor {
-    StateId state = 0;
+  /// One way to serve a request: from one state to another.
+  struct alignas(32) Transition {
+    StateId before = 0, after = 0;
     std::int32_t fill_loss = 0;  ///< F before less F after, in milli-GPU summed over sequences
     std::uint16_t share = 0;     ///< free share of the GPU taken; 0 for whole and CPU-only requests
+    bool last = false;           ///< of the ways for one request on one state
+    std::uint32_t price_epoch = 0;
+    std::int64_t price_loss = 0;  ///< of that epoch
   };
-  /// Appends the states after one request of the class, one per distinct GPU share it could take. Contract: it fits.
-  void add_successors(StateId state, ClassId id, std::vector<Successor>& successors);
-  /// The scarcity term, in units of V.
-  std::int64_t price(StateId state);
+  /// Appends the ways to serve one request of the class, one per distinct GPU share it could take. Contract: it fits.
+  void add_transitions(StateId state, ClassId id, std::vector<Transition>& transitions);
+  /// V before less V after.
+  std::int64_t loss(Transition& transition);
 
-  /// Classes of equal shape have the same successors.
+  /// Classes of equal shape have the same transitions.
   std::uint32_t shape_of(ClassId id) const { return classes_[id].shape; }
   /// States held, each about 300 bytes.
   std::uint32_t state_count() const { return table_.size(); }
@@ -65,18 +68,16 @@ class PlaceableValue {
  private:
   static constexpr StateId no_state = 0xffffffffU;
 
-  struct State {
+  struct alignas(64) State {    // one line of memory
     StateId coarse = no_state;  // the same with its CPU rounded down: what F is computed for
     std::uint32_t fill_epoch = 0, deep_epoch = 0;
     std::int32_t fill = 0, deep_fill = 0;
     std::uint32_t counts_at = 0;  // into counts_
     std::uint32_t counts_size = 0;
+    std::uint32_t price_epoch = 0;
+    std::int64_t price = 0;
     std::uint16_t model = 0;
     bool is_idle = false;
-  };
-  struct Price {
-    std::int64_t value = 0;
-    std::uint32_t epoch = 0;
   };
   /// What the nodes of a slot add to places_.
   struct Counted {
@@ -99,6 +100,8 @@ class PlaceableValue {
   /// F. A deep look is for states with all GPUs idle and their successors: every unbroken node shares these few states,
   /// so the noise of a plain look would bias the whole run.
   std::int32_t fill(StateId state, bool deep);
+  /// The scarcity term of V.
+  std::int64_t price(StateId state);
   const std::uint8_t* counts(StateId state);
   void count_places(const NodeIndex& index);
   std::vector<ForecastClass> forecast_classes() const;
@@ -106,7 +109,6 @@ class PlaceableValue {
 
   InternTable<FreeShares> table_;
   std::vector<State> states_;
-  std::vector<Price> state_prices_;
   NodeClassMemo<StateId> state_of_class_;
   std::vector<std::uint16_t> dense_model_;  // by GpuModelId
   std::vector<std::uint32_t> models_;       // dense -> GpuModelId
