@@ -17,8 +17,7 @@ constexpr std::int64_t refresh_every_early = 10;  // while little has been seen
 constexpr std::int64_t early_arrivals = 1000;
 constexpr std::int64_t first_deal_at = 20;  // arrivals before the first learned forecast
 constexpr std::uint64_t deal_seed = 7;
-constexpr std::uint32_t most_states = 400'000;  // memos are dropped beyond; about 120 MB
-constexpr std::size_t most_transitions = 2'000'000;
+constexpr std::size_t most_memo_bytes = std::size_t{256} << 20;  // beyond, the memos start anew
 
 /// Takes what costs the least placeable value: fill forecast plus scarcity prices. docs/policies/placeable.md
 class Placeable final : public PlacementPolicy {
@@ -35,7 +34,7 @@ class Placeable final : public PlacementPolicy {
   void on_arrival(const ScoringContext& context, RequestClassId id) override {
     if (context.state.topology_version() != topology_version_) {
       start_over(context);
-    } else if (value_.state_count() > most_states || transitions_.size() > most_transitions) {
+    } else if (value_.memo_bytes() + transitions_.size() * bytes_per_transition > most_memo_bytes) {
       value_.forget_states();
       drop_scores();
     }
@@ -72,9 +71,10 @@ class Placeable final : public PlacementPolicy {
   void refine(const ScoringContext& context, RequestClassId id, const NodeState& node, NodeScore& score) override {
     score.cost = std::numeric_limits<std::int64_t>::max();
     const GpuRequest& request = context.state.request(id);
+    const PlaceableValue::ClassId request_class = class_of(context, id);
     for (std::uint32_t at = score.memo;; ++at) {
       PlaceableValue::Transition& way = transitions_[at];
-      const std::int64_t loss = value_.loss(way);
+      const std::int64_t loss = value_.loss(way, request_class);
       if (loss < score.cost && gpu_with_share(request, node, way.share, score.gpu)) {
         score.cost = loss;
       }
@@ -175,6 +175,8 @@ class Placeable final : public PlacementPolicy {
     value_.refresh_prices(context.index);
   }
 
+  static constexpr std::size_t bytes_per_transition =
+      sizeof(PlaceableValue::Transition) + sizeof(Ways) + 3 * sizeof(Key);
   static constexpr std::uint32_t unknown_class = 0xffffffffU;
 
   bool learns_;

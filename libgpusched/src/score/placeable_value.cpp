@@ -1,8 +1,10 @@
 #include "gpusched/score/placeable_value.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
+#include "gpusched/base/check.hpp"
 #include "gpusched/filter/request_filter.hpp"
 
 namespace gpusched {
@@ -15,10 +17,7 @@ constexpr double cpu_only_weight = 15;
 constexpr double whole_node_cpu_fraction = 0.95;
 constexpr double rare_share = 0.02;  // classes of several GPUs whose size is rarer than this are priced up
 constexpr double rare_boost_most = 4;
-constexpr int cpu_grid_per_gpu = 16;     // F sees CPU in steps of this part of the CPU per GPU
-constexpr std::size_t count_block = 16;  // counts are padded to this, so that the price loop has no remainder
-
-constexpr std::int32_t most_counted = 255;  // of n_m
+constexpr int cpu_grid_per_gpu = 16;  // F sees CPU in steps of this part of the CPU per GPU
 
 constexpr std::uint16_t whole = milli_per_unit;
 
@@ -27,7 +26,7 @@ std::int32_t to_int32(std::int64_t value) {
                                                             std::numeric_limits<std::int32_t>::max()));
 }
 
-/// Dot product in 64 bits of prices and counts; `size` is a multiple of count_block.
+/// Dot product in 64 bits of prices and counts.
 std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::size_t size) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < size; ++i) {
@@ -36,41 +35,12 @@ std::int64_t dot(const std::uint32_t* prices, const std::uint8_t* counts, std::s
   return static_cast<std::int64_t>(sum);
 }
 
-/// The place of the value in the list, to which it is added where it is new.
-template <typename T>
-std::uint32_t number_of(std::vector<T>& values, const T& value) {
-  const auto found = std::find(values.begin(), values.end(), value) - values.begin();
-  if (static_cast<std::size_t>(found) == values.size()) {
-    values.push_back(value);
-  }
-  return static_cast<std::uint32_t>(found);
-}
-
 /// Adds to each sum `members` times its count, or takes that away.
 void add_counts(std::vector<std::int64_t>& sums, const std::uint8_t* counts, std::int64_t members) {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     sums[i] += members * counts[i];
   }
 }
-
-/// Requests for so many GPUs that fit on the node, CPU aside.
-std::int32_t fitting_alone(const FreeShares& node, std::int32_t num_gpu, std::int32_t gpu_milli) {
-  if (num_gpu == 0) {
-    return most_counted;
-  }
-  const int idle = node.idle_gpus();
-  if (num_gpu > 1 || gpu_milli >= whole) {
-    return gpu_milli >= whole ? idle / num_gpu : 0;
-  }
-  std::int32_t fitting = idle * (whole / gpu_milli);
-  for (std::size_t gpu = static_cast<std::size_t>(idle); gpu < node.gpu_count && node.free_milli[gpu] >= gpu_milli;
-       ++gpu) {
-    fitting += node.free_milli[gpu] / gpu_milli;
-  }
-  return fitting;
-}
-
-std::size_t padded(std::size_t size) { return (size + count_block - 1) / count_block * count_block; }
 
 }  // namespace
 
@@ -113,21 +83,6 @@ void PlaceableValue::reset(const NodeIndex& index, const ClusterState& state) {
   places_.resize(prices_.size());
 }
 
-std::uint32_t PlaceableValue::shape_index(const DemandShape& shape) {
-  const std::uint32_t cpu_kind = number_of(cpu_kinds_, shape.cpu_milli);
-  const std::uint32_t gpu_kind = number_of(gpu_kinds_, {shape.num_gpu, shape.gpu_milli});
-  for (std::uint32_t i = 0; i < shapes_.size(); ++i) {
-    if (shapes_[i].cpu_kind == cpu_kind && shapes_[i].gpu_kind == gpu_kind) {
-      return i;
-    }
-  }
-  shapes_.push_back({.demand = shape, .cpu_kind = cpu_kind, .gpu_kind = gpu_kind});
-  for (auto& prices : prices_) {
-    prices.resize(padded(shapes_.size()), 0);
-  }
-  return static_cast<std::uint32_t>(shapes_.size() - 1);
-}
-
 PlaceableValue::ClassId PlaceableValue::class_of(const GpuRequest& request) {
   std::uint64_t models = ~std::uint64_t{0};
   if (!request.gpu_models.empty()) {
@@ -140,7 +95,10 @@ PlaceableValue::ClassId PlaceableValue::class_of(const GpuRequest& request) {
   const auto [entry, is_new] = class_index_.try_emplace({shape.cpu_milli, shape.num_gpu, shape.gpu_milli, models},
                                                         static_cast<ClassId>(classes_.size()));
   if (is_new) {
-    classes_.push_back({.shape = shape_index(shape), .models = models, .count = 0});
+    classes_.push_back({.shape = shapes_.index_of(shape), .models = models, .count = 0});
+    for (std::vector<std::uint32_t>& prices : prices_) {
+      prices.resize(shapes_.padded_size(), 0);
+    }
   }
   return entry->second;
 }
@@ -158,7 +116,7 @@ void PlaceableValue::count_whole_nodes() {
 std::vector<ForecastClass> PlaceableValue::forecast_classes() const {
   std::vector<ForecastClass> classes;
   for (const Class& entry : classes_) {
-    const DemandShape& shape = shapes_[entry.shape].demand;
+    const DemandShape& shape = shapes_[entry.shape];
     // Requests of several shares, or of more GPUs than are looked at, are placed but not forecast.
     const bool several_shares = shape.num_gpu > 1 && shape.gpu_milli < whole;
     if (!several_shares && shape.num_gpu <= FreeShares::max_gpus) {
@@ -170,13 +128,14 @@ std::vector<ForecastClass> PlaceableValue::forecast_classes() const {
 
 void PlaceableValue::deal(std::uint64_t seed, std::uint64_t epoch) {
   ++deal_epoch_;
+  lost_counts_.clear();
   forecast_.deal(forecast_classes(), static_cast<int>(std::min<std::size_t>(models_.size(), 64)), largest_cpu_milli_,
                  seed, epoch);
 }
 
 double PlaceableValue::scarcity_weight(const Class& entry,
                                        const std::array<double, FreeShares::max_gpus + 1>& share_by_gpus) const {
-  const int gpus = shapes_[entry.shape].demand.num_gpu;
+  const int gpus = shapes_[entry.shape].num_gpu;
   if (gpus == 0) {
     return cpu_only_weight;
   }
@@ -218,7 +177,7 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   double gpu_requests = 0;
   std::array<double, FreeShares::max_gpus + 1> by_gpus{};
   for (const Class& entry : classes_) {
-    if (const int gpus = shapes_[entry.shape].demand.num_gpu; gpus > 0) {
+    if (const int gpus = shapes_[entry.shape].num_gpu; gpus > 0) {
       gpu_requests += entry.count;
       by_gpus[static_cast<std::size_t>(std::min(gpus, FreeShares::max_gpus))] += entry.count;
     }
@@ -234,7 +193,7 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   }
   const double unit = static_cast<double>(units_per_filled_milli) * milli_per_unit * FillForecast::sequences;
   for (const Class& entry : classes_) {
-    const DemandShape& shape = shapes_[entry.shape].demand;
+    const DemandShape& shape = shapes_[entry.shape];
     std::int64_t left = 0;
     for (std::size_t model = 0; model < places_.size(); ++model) {
       left += (entry.models >> model & 1) != 0 ? places_[model][entry.shape] : 0;
@@ -259,140 +218,107 @@ void PlaceableValue::refresh_prices(const NodeIndex& index) {
   }
 }
 
-void PlaceableValue::forget_states() {
-  table_.clear();
-  states_.clear();
-  counts_.clear();
-  state_of_class_.clear();
-  counted_generation_ = 0;
+std::size_t PlaceableValue::memo_bytes() const {
+  constexpr std::size_t bytes_per_state = sizeof(FreeShares) + sizeof(std::uint64_t) + sizeof(Fill) + 32;
+  return (states_.size() + coarse_states_.size()) * bytes_per_state + counts_.size() + lost_counts_.size();
 }
 
-PlaceableValue::StateId PlaceableValue::intern(const FreeShares& node) {
-  const StateId id = table_.intern(node);
-  if (id == states_.size()) {
-    State state;
-    state.model = node.model;
-    state.is_idle = node.total_milli() == node.gpu_count * whole;
-    states_.push_back(state);
-  }
-  return id;
+void PlaceableValue::forget_states() {
+  states_.clear();
+  state_of_class_.clear();
+  coarse_states_.clear();
+  fills_.clear();
+  state_counts_.clear();
+  counts_.clear();
+  lost_counts_.clear();
+  counted_generation_ = 0;
 }
 
 PlaceableValue::StateId PlaceableValue::state_of(const NodeIndex& index, std::uint32_t slot) {
   return state_of_class_.of_slot(index, slot, [&](const NodeState& node) {
     FreeShares free = FreeShares::of(node);
     free.model = node.gpus.empty() ? std::uint16_t{0} : dense_model_[free.model];
-    return intern(free);
+    return states_.intern(free);
   });
 }
 
 void PlaceableValue::add_transitions(StateId state, ClassId id, std::vector<Transition>& transitions) {
-  const DemandShape& shape = shapes_[classes_[id].shape].demand;
-  const bool deep = states_[state].is_idle;
-  const std::int32_t fill_before = fill(state, deep);
-  const auto add = [&](const FreeShares& left, std::uint16_t share) {
+  const FreeShares before = states_[state];
+  const DemandShape& shape = shapes_[classes_[id].shape];
+  const bool deep = before.total_milli() == before.gpu_count * whole;
+  const std::int32_t fill_before = fill(before, deep);
+  const auto add = [&](std::uint16_t share) {
     Transition way;
     way.before = state;
-    way.after = intern(left);
-    way.fill_loss = fill_before - fill(way.after, deep);
+    way.fill_loss = fill_before - fill(after_request(before, shape, share), deep);
     way.share = share;
+    way.model = before.model;
     transitions.push_back(way);
   };
-  FreeShares after = table_[state];
-  after.cpu_milli -= shape.cpu_milli;
-  auto& free = after.free_milli;
-  if (shape.num_gpu == 1 && shape.gpu_milli < whole) {
-    for (std::size_t i = 0; i < after.gpu_count && free[i] >= shape.gpu_milli; ++i) {
-      if (i + 1 < after.gpu_count && free[i + 1] == free[i]) {
-        continue;  // the last of equal ones stands for them
+  if (!shape.is_share()) {
+    add(0);
+  } else {
+    GPUSCHED_CHECK(before.gpu_count > 0 && before.free_milli[0] >= shape.gpu_milli, "the request fits");
+    for (std::size_t i = 0; i < before.gpu_count && before.free_milli[i] >= shape.gpu_milli; ++i) {
+      if (i == 0 || before.free_milli[i] != before.free_milli[i - 1]) {
+        add(before.free_milli[i]);
       }
-      FreeShares next = after;
-      const auto left = static_cast<std::uint16_t>(free[i] - shape.gpu_milli);
-      std::size_t place = i;
-      for (; place + 1 < after.gpu_count && next.free_milli[place + 1] > left; ++place) {
-        next.free_milli[place] = next.free_milli[place + 1];
-      }
-      next.free_milli[place] = left;
-      add(next, free[i]);
-    }
-    transitions.back().last = true;
-    return;
-  }
-  // Several GPUs go to the tightest ones that fit; whole ones are the idle ones, which stand first.
-  int missing = shape.num_gpu;
-  for (std::size_t i = after.gpu_count; i > 0 && missing > 0; --i) {
-    if (free[i - 1] >= shape.gpu_milli) {
-      free[i - 1] = static_cast<std::uint16_t>(free[i - 1] - shape.gpu_milli);
-      --missing;
     }
   }
-  std::sort(free.begin(), free.begin() + after.gpu_count, std::greater<>());
-  add(after, 0);
-  transitions.back().last = true;
+  transitions.back().last = 1;
 }
 
-std::int32_t PlaceableValue::fill(StateId id, bool deep) {
-  if (states_[id].coarse == no_state) {
-    FreeShares coarse = table_[id];
-    coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
-    const StateId coarse_id = intern(coarse);
-    states_[id].coarse = coarse_id;
+std::int32_t PlaceableValue::fill(const FreeShares& node, bool deep) {
+  FreeShares coarse = node;
+  coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
+  const std::uint32_t id = coarse_states_.intern(coarse);
+  if (id == fills_.size()) {
+    fills_.emplace_back();
   }
-  const StateId coarse = states_[id].coarse;
-  State& state = states_[coarse];
-  if (state.fill_epoch != deal_epoch_) {
-    state.fill_epoch = deal_epoch_;
-    state.fill = forecast_.fill(table_[coarse]);
+  Fill& known = fills_[id];
+  if (known.epoch != deal_epoch_) {
+    known.epoch = deal_epoch_;
+    known.plain = forecast_.fill(coarse);
   }
   if (!deep) {
-    return state.fill;
+    return known.plain;
   }
-  if (state.deep_epoch != deal_epoch_) {
-    state.deep_epoch = deal_epoch_;
-    state.deep_fill = (state.fill + forecast_.fill_extra(table_[coarse])) / FillForecast::deep_factor;
+  if (known.deep_epoch != deal_epoch_) {
+    known.deep_epoch = deal_epoch_;
+    known.deep = (known.plain + forecast_.fill_extra(coarse)) / FillForecast::deep_factor;
   }
-  return state.deep_fill;
+  return known.deep;
 }
 
 const std::uint8_t* PlaceableValue::counts(StateId id) {
-  State& state = states_[id];
-  if (state.counts_size == shapes_.size() && !shapes_.empty()) {
-    return &counts_[state.counts_at];
+  state_counts_.resize(states_.size());
+  Counts& known = state_counts_[id];
+  if (known.size != shapes_.size()) {
+    known = {.at = static_cast<std::uint32_t>(counts_.size()), .size = static_cast<std::uint32_t>(shapes_.size())};
+    shapes_.append_fitting(states_[id], counts_);
   }
-  state.counts_at = static_cast<std::uint32_t>(counts_.size());
-  state.counts_size = static_cast<std::uint32_t>(shapes_.size());
-  counts_.resize(counts_.size() + padded(shapes_.size()) + 1, 0);
-  const FreeShares& node = table_[id];
-  cpu_kind_fits_.clear();
-  for (const std::int32_t cpu_milli : cpu_kinds_) {
-    const std::int32_t fitting = cpu_milli > 0 ? std::max(node.cpu_milli, 0) / cpu_milli : most_counted;
-    cpu_kind_fits_.push_back(static_cast<std::uint8_t>(std::min(fitting, most_counted)));
-  }
-  gpu_kind_fits_.clear();
-  for (const auto& [num_gpu, gpu_milli] : gpu_kinds_) {
-    gpu_kind_fits_.push_back(
-        static_cast<std::uint8_t>(std::min(fitting_alone(node, num_gpu, gpu_milli), most_counted)));
-  }
-  for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    counts_[state.counts_at + i] = std::min(cpu_kind_fits_[shapes_[i].cpu_kind], gpu_kind_fits_[shapes_[i].gpu_kind]);
-  }
-  return &counts_[state.counts_at];
+  return counts_.data() + known.at;
 }
 
-std::int64_t PlaceableValue::price(StateId id) {
-  State& state = states_[id];
-  if (state.price_epoch != price_epoch_) {
-    state.price_epoch = price_epoch_;
-    const std::vector<std::uint32_t>& prices = prices_[state.model];
-    state.price = dot(prices.data(), counts(id), prices.size());
-  }
-  return state.price;
+void PlaceableValue::find_lost_counts(Transition& transition, ClassId id) {
+  const FreeShares after = after_request(states_[transition.before], shapes_[classes_[id].shape], transition.share);
+  counts_after_.clear();
+  shapes_.append_fitting(after, counts_after_);
+  transition.counts_at = static_cast<std::uint32_t>(lost_counts_.size());
+  transition.counts_size = static_cast<std::uint32_t>(shapes_.size());
+  std::transform(counts_after_.begin(), counts_after_.end(), counts(transition.before),
+                 std::back_inserter(lost_counts_),
+                 [](std::uint8_t left, std::uint8_t had) { return static_cast<std::uint8_t>(had - left); });
 }
 
-std::int64_t PlaceableValue::loss(Transition& transition) {
+std::int64_t PlaceableValue::loss(Transition& transition, ClassId id) {
   if (transition.price_epoch != price_epoch_) {
+    if (transition.counts_size != shapes_.size()) {
+      find_lost_counts(transition, id);
+    }
+    const std::vector<std::uint32_t>& prices = prices_[transition.model];
+    transition.price_loss = dot(prices.data(), lost_counts_.data() + transition.counts_at, prices.size());
     transition.price_epoch = price_epoch_;
-    transition.price_loss = price(transition.before) - price(transition.after);
   }
   return transition.fill_loss * units_per_filled_milli + transition.price_loss;
 }

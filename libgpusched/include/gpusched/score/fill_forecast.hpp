@@ -3,18 +3,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "gpusched/score/demand_shape.hpp"
 #include "gpusched/score/free_shares.hpp"
 
 namespace gpusched {
-
-/// What a class of requests takes from a node.
-struct DemandShape {
-  std::int32_t cpu_milli = 0;
-  std::int32_t num_gpu = 0;    ///< 0 = CPU only
-  std::int32_t gpu_milli = 0;  ///< of each GPU
-
-  std::int32_t total_milli() const { return num_gpu * gpu_milli; }
-};
 
 /// A class of requests with its weight among all.
 struct ForecastClass {
