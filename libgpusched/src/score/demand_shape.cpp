@@ -90,8 +90,10 @@ void DemandShapes::append_fitting(const FreeShares& node, std::vector<std::uint8
   }
   const std::size_t at = counts.size();
   counts.resize(at + padded_size(), 0);
+  const std::uint8_t* by_cpu = on_cpu.data();
+  const std::uint8_t* by_gpus = on_gpus.data();
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    counts[at + i] = std::min(on_cpu[shapes_[i].cpu_kind], on_gpus[shapes_[i].gpu_kind]);
+    counts[at + i] = std::min(by_cpu[shapes_[i].cpu_kind], by_gpus[shapes_[i].gpu_kind]);
   }
 }
 

@@ -24,6 +24,19 @@ std::uint16_t rank_of(const std::vector<std::int32_t>& values, std::int32_t valu
   return static_cast<std::uint16_t>(std::upper_bound(values.begin(), values.end(), value) - values.begin());
 }
 
+/// For 0..last: the largest sum of the values, each any number of times, that is no more.
+std::vector<std::uint16_t> largest_sums(const std::vector<std::int32_t>& values, std::int32_t last) {
+  std::vector<std::uint16_t> largest(static_cast<std::size_t>(last) + 1, 0);
+  for (std::int32_t sum = 1; sum <= last; ++sum) {
+    const auto at = static_cast<std::size_t>(sum);
+    const bool is_sum = std::any_of(values.begin(), values.end(), [&](std::int32_t value) {
+      return value > 0 && value <= sum && largest[static_cast<std::size_t>(sum - value)] == sum - value;
+    });
+    largest[at] = is_sum ? static_cast<std::uint16_t>(sum) : largest[at - 1];
+  }
+  return largest;
+}
+
 /// Class numbers in exact proportion to their counts, each block of one look shuffled.
 std::vector<std::uint32_t> deal_decks(const std::vector<ForecastClass>& classes, std::uint64_t seed,
                                       std::uint64_t epoch) {
@@ -58,6 +71,12 @@ std::uint16_t FillForecast::scaled_cpu(std::int32_t cpu_milli) const {
   return static_cast<std::uint16_t>(std::min((cpu_milli + cpu_unit_ / 2) / cpu_unit_, 65535));
 }
 
+/// The distinct requests, ascending; GPU in milli over all GPUs.
+struct FillForecast::Axes {
+  std::vector<std::int32_t> cpus;
+  std::vector<std::int32_t> takes;
+};
+
 void FillForecast::deal(const std::vector<ForecastClass>& all_classes, int model_count, std::int32_t max_cpu_milli,
                         std::uint64_t seed, std::uint64_t epoch) {
   std::vector<ForecastClass> classes;
@@ -67,39 +86,47 @@ void FillForecast::deal(const std::vector<ForecastClass>& all_classes, int model
   cpu_unit_ = max_cpu_milli / 4096 + 1;
   cpu_steps_ = max_cpu_milli / cpu_unit_;
   stride_ = 0;
-  if (classes.empty()) {
-    return;
+  if (!classes.empty()) {
+    index_draws(classes, index_axes(classes), seed, epoch);
   }
-  std::vector<std::int32_t> cpus;
-  std::vector<std::int32_t> takes;
+}
+
+FillForecast::Axes FillForecast::index_axes(const std::vector<ForecastClass>& classes) {
+  Axes axes;
   std::int32_t least_cpu = std::numeric_limits<std::int32_t>::max();
   least_take_ = std::numeric_limits<std::int32_t>::max();
   for (const ForecastClass& entry : classes) {
-    cpus.push_back(scaled_cpu(entry.shape.cpu_milli));
-    takes.push_back(entry.shape.total_milli());
+    axes.cpus.push_back(scaled_cpu(entry.shape.cpu_milli));
+    axes.takes.push_back(entry.shape.total_milli());
     if (entry.shape.num_gpu > 0) {
-      least_cpu = std::min<std::int32_t>(least_cpu, cpus.back());
-      least_take_ = std::min(least_take_, takes.back());
+      least_cpu = std::min<std::int32_t>(least_cpu, axes.cpus.back());
+      least_take_ = std::min(least_take_, axes.takes.back());
     }
   }
-  make_sorted_set(cpus);
-  make_sorted_set(takes);
-  cpu_ranks_ = static_cast<int>(cpus.size()) + 1;
-  take_ranks_ = static_cast<int>(takes.size()) + 1;
-  stride_ = cpu_ranks_ + take_ranks_ + model_count + 1;
-  least_cpu_rank_ = rank_of(cpus, least_cpu);
+  make_sorted_set(axes.cpus);
+  make_sorted_set(axes.takes);
+  cpu_ranks_ = static_cast<int>(axes.cpus.size()) + 1;
+  take_ranks_ = static_cast<int>(axes.takes.size()) + 1;
+  stride_ = cpu_ranks_ + take_ranks_ + model_count_ + 1;
+  least_cpu_rank_ = rank_of(axes.cpus, least_cpu);
   rank_of_cpu_.clear();
   for (std::int32_t step = 0; step <= cpu_steps_; ++step) {
-    rank_of_cpu_.push_back(rank_of(cpus, step));
+    rank_of_cpu_.push_back(rank_of(axes.cpus, step));
   }
   rank_of_take_.clear();
   for (std::int32_t share = 0; share < whole; ++share) {
-    rank_of_take_.push_back(rank_of(takes, share));
+    rank_of_take_.push_back(rank_of(axes.takes, share));
   }
   for (std::int32_t idle = 1; idle <= FreeShares::max_gpus; ++idle) {
-    rank_of_take_.push_back(rank_of(takes, whole * idle));
+    rank_of_take_.push_back(rank_of(axes.takes, whole * idle));
   }
-  masks_.clear();
+  usable_cpu_ = largest_sums(axes.cpus, cpu_steps_);
+  usable_share_ = largest_sums(axes.takes, whole - 1);
+  return axes;
+}
+
+void FillForecast::index_draws(const std::vector<ForecastClass>& classes, const Axes& axes, std::uint64_t seed,
+                               std::uint64_t epoch) {
   const std::vector<std::uint32_t> dealt = deal_decks(classes, seed, epoch);
   draws_.assign(dealt.size(), {});
   masks_.assign(dealt.size() / draws_per_sequence * static_cast<std::size_t>(stride_), 0);
@@ -108,9 +135,9 @@ void FillForecast::deal(const std::vector<ForecastClass>& all_classes, int model
     draws_[i] = {.cpu = scaled_cpu(shape.cpu_milli), .take = static_cast<std::uint16_t>(shape.total_milli())};
     std::uint64_t* masks = &masks_[i / draws_per_sequence * static_cast<std::size_t>(stride_)];
     const std::uint64_t bit = std::uint64_t{1} << (i % draws_per_sequence);
-    masks[rank_of(cpus, draws_[i].cpu)] |= bit;
-    masks[cpu_ranks_ + rank_of(takes, shape.total_milli())] |= bit;
-    for (int model = 0; model < model_count; ++model) {
+    masks[rank_of(axes.cpus, draws_[i].cpu)] |= bit;
+    masks[cpu_ranks_ + rank_of(axes.takes, shape.total_milli())] |= bit;
+    for (int model = 0; model < model_count_; ++model) {
       masks[cpu_ranks_ + take_ranks_ + model] |= (classes[dealt[i]].models >> model & 1) != 0 ? bit : 0;
     }
     masks[stride_ - 1] |= shape.num_gpu > 0 ? bit : 0;
@@ -124,6 +151,19 @@ void FillForecast::deal(const std::vector<ForecastClass>& all_classes, int model
       masks_[take_at + static_cast<std::size_t>(rank)] |= masks_[take_at + static_cast<std::size_t>(rank) - 1];
     }
   }
+}
+
+FreeShares FillForecast::usable(const FreeShares& node) const {
+  FreeShares usable = node;
+  const std::int32_t step = std::min(node.cpu_milli / cpu_unit_, cpu_steps_);
+  if (stride_ == 0 || step < 0) {
+    return usable;
+  }
+  usable.cpu_milli = usable_cpu_[static_cast<std::size_t>(step)] * cpu_unit_;
+  for (std::size_t i = static_cast<std::size_t>(node.idle_gpus()); i < node.gpu_count; ++i) {
+    usable.free_milli[i] = usable_share_[node.free_milli[i]];
+  }
+  return usable;
 }
 
 /// What is left of a node while a sequence is dealt with: idle GPUs and GPUs in part use.

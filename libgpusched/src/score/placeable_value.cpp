@@ -1,7 +1,6 @@
 #include "gpusched/score/placeable_value.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
 #include "gpusched/base/check.hpp"
@@ -271,6 +270,7 @@ void PlaceableValue::add_transitions(StateId state, ClassId id, std::vector<Tran
 std::int32_t PlaceableValue::fill(const FreeShares& node, bool deep) {
   FreeShares coarse = node;
   coarse.cpu_milli -= coarse.cpu_milli % cpu_grid_milli_;
+  coarse = forecast_.usable(coarse);  // no approximation, unlike the line above
   const std::uint32_t id = coarse_states_.intern(coarse);
   if (id == fills_.size()) {
     fills_.emplace_back();
@@ -304,11 +304,14 @@ void PlaceableValue::find_lost_counts(Transition& transition, ClassId id) {
   const FreeShares after = after_request(states_[transition.before], shapes_[classes_[id].shape], transition.share);
   counts_after_.clear();
   shapes_.append_fitting(after, counts_after_);
-  transition.counts_at = static_cast<std::uint32_t>(lost_counts_.size());
+  const std::uint8_t* before = counts(transition.before);
+  const std::size_t at = lost_counts_.size();
+  lost_counts_.resize(at + counts_after_.size());
+  for (std::size_t i = 0; i < counts_after_.size(); ++i) {
+    lost_counts_[at + i] = static_cast<std::uint8_t>(before[i] - counts_after_[i]);
+  }
+  transition.counts_at = static_cast<std::uint32_t>(at);
   transition.counts_size = static_cast<std::uint32_t>(shapes_.size());
-  std::transform(counts_after_.begin(), counts_after_.end(), counts(transition.before),
-                 std::back_inserter(lost_counts_),
-                 [](std::uint8_t left, std::uint8_t had) { return static_cast<std::uint8_t>(had - left); });
 }
 
 std::int64_t PlaceableValue::loss(Transition& transition, ClassId id) {

@@ -30,6 +30,9 @@ class FillForecast {
   void deal(const std::vector<ForecastClass>& classes, int model_count, std::int32_t max_cpu_milli, std::uint64_t seed,
             std::uint64_t epoch);
 
+  /// The node less the CPU and the free shares that no sum of requests could take: it fills like the node, and far
+  /// fewer differ.
+  FreeShares usable(const FreeShares& node) const;
   /// Milli-GPU filled, summed over the plain sequences.
   std::int32_t fill(const FreeShares& node) const { return run(node, 0, sequences); }
   /// The same, summed over the extra sequences of a deep look.
@@ -42,7 +45,11 @@ class FillForecast {
   };
   struct Walk;
 
-  void index_draws(const std::vector<ForecastClass>& classes, const std::vector<std::uint32_t>& dealt);
+  struct Axes;
+
+  Axes index_axes(const std::vector<ForecastClass>& classes);
+  void index_draws(const std::vector<ForecastClass>& classes, const Axes& axes, std::uint64_t seed,
+                   std::uint64_t epoch);
   std::int32_t run(const FreeShares& node, int first, int last) const;
   std::int32_t run_one(const FreeShares& node, const Walk& start, int sequence) const;
   std::uint16_t scaled_cpu(std::int32_t cpu_milli) const;
@@ -55,6 +62,8 @@ class FillForecast {
   int cpu_ranks_ = 0, take_ranks_ = 0, stride_ = 0;
   std::vector<std::uint16_t> rank_of_cpu_;   // by CPU step: how many distinct CPU requests fit
   std::vector<std::uint16_t> rank_of_take_;  // by free share below 1000, then 999 + idle GPUs
+  // The largest sum of requests that is no more: by CPU step, by free share below 1000.
+  std::vector<std::uint16_t> usable_cpu_, usable_share_;
   std::vector<Draw> draws_;
   // Per sequence: 64-bit sets of draws by CPU rank (cumulative), take rank (cumulative), model, and "asks for GPU".
   std::vector<std::uint64_t> masks_;
