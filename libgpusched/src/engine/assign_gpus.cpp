@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <vector>
+
+#include "gpusched/base/inline_vector.hpp"
 
 #include "engine/caches.hpp"
 
@@ -33,14 +34,17 @@ Candidate assign_gpus(const GpuRequest& request, NodeId id, const Node& node, co
     candidate.gpus.push_back(share_on(device, request));
     return candidate;
   }
-  std::vector<std::size_t> fitting;
+  InlineVector<std::uint16_t, 8> fitting;
   for (std::size_t i = 0; i < gpus.size(); ++i) {
     if (share_fits(request, node.state, gpus[i])) {
-      fitting.push_back(i);
+      fitting.push_back(static_cast<std::uint16_t>(i));
     }
   }
-  std::stable_sort(fitting.begin(), fitting.end(),
-                   [&](std::size_t a, std::size_t b) { return gpus[a].shareable_milli() < gpus[b].shareable_milli(); });
+  std::sort(fitting.begin(), fitting.end(), [&](std::uint16_t a, std::uint16_t b) {
+    const std::int32_t free_a = gpus[a].shareable_milli();
+    const std::int32_t free_b = gpus[b].shareable_milli();
+    return free_a != free_b ? free_a < free_b : a < b;
+  });
   for (std::size_t i = 0; i < static_cast<std::size_t>(request.num_gpu); ++i) {
     candidate.gpus.push_back(share_on(fitting[i], request));
   }

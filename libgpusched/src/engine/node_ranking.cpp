@@ -289,13 +289,15 @@ RejectReason NodeRanking::reason_of(std::uint32_t slot, const NodeIndex& index, 
 
 RejectCounts NodeRanking::reasons(const NodeIndex& index, std::int64_t memory_mib) const {
   const auto members = index.member_count_of_slot();
-  // Neighbours often share a reason: two tables in turn, so that one sum need not wait for the other.
-  std::array<RejectCounts, 2> in_turn{};
-  for (std::uint32_t slot = 0; slot < reason_.size(); ++slot) {
-    in_turn[slot % 2][static_cast<std::size_t>(reason_[slot])] += members[slot];
+  // Neighbours often share a reason: tables in turn, so that one sum need not wait for another.
+  std::array<RejectCounts, 4> in_turn{};
+  for (std::size_t slot = 0; slot < reason_.size(); ++slot) {
+    in_turn[slot % in_turn.size()][static_cast<std::size_t>(reason_[slot])] += members[slot];
   }
   RejectCounts counts{};
-  std::transform(in_turn[0].begin(), in_turn[0].end(), in_turn[1].begin(), counts.begin(), std::plus<>());
+  for (const RejectCounts& part : in_turn) {
+    std::transform(part.begin(), part.end(), counts.begin(), counts.begin(), std::plus<>());
+  }
   std::uint32_t short_of_memory = 0;
   for_each_feasible([&](std::uint32_t slot) {
     short_of_memory += index.memory_free_of_slot()[slot] < memory_mib ? members[slot] : 0;
