@@ -258,6 +258,7 @@ BENCHMARK_CAPTURE(gang_mig, buddy, std::string("buddy"))->ArgNames({"gpus", "pod
 BENCHMARK_CAPTURE(openb, best_fit, std::string("best_fit"))->ArgName("nodes")->Arg(1'523)->Arg(15'230);
 BENCHMARK_CAPTURE(openb, fgd, std::string("fgd"))->ArgName("nodes")->Arg(1'523)->Arg(15'230);
 BENCHMARK_CAPTURE(openb, placeable, std::string("placeable"))->ArgName("nodes")->Arg(1'523);
+BENCHMARK_CAPTURE(openb, placeable_online, std::string("placeable_online"))->ArgName("nodes")->Arg(1'523);
 BENCHMARK_CAPTURE(gang_openb, fgd, std::string("fgd"))->ArgNames({"nodes", "pods"})->Args({1'523, 8});
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "gpusched/score/fill_forecast.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "gpusched/base/philox.hpp"
 
 namespace gpusched {
 namespace {
@@ -65,6 +68,34 @@ TEST(FillForecastTest, DrawsFollowSeedAndEpochOnly) {
   const double per_sequence = dealt(mix).fill(node) / static_cast<double>(FillForecast::sequences);
   EXPECT_GT(per_sequence, 1600);  // at least two of the three GPUs get something
   EXPECT_LE(per_sequence, 3000);
+}
+
+TEST(FillForecastTest, WhatNoSumOfRequestsCanTakeDoesNotFill) {
+  const FillForecast forecast = dealt({share_class(4000, 470, 3),
+                                       share_class(8000, 310, 5),
+                                       {.shape = {.cpu_milli = 6000, .num_gpu = 2, .gpu_milli = 1000}, .count = 2},
+                                       {.shape = {.cpu_milli = 14'000, .num_gpu = 0, .gpu_milli = 0}, .count = 2}});
+  FreeShares node = idle_node(3, 15'999);
+  node.free_milli[1] = 939;
+  node.free_milli[2] = 309;
+  FreeShares usable = idle_node(3, 14'000);
+  usable.free_milli[1] = 930;  // 3 x 310
+  usable.free_milli[2] = 0;
+  EXPECT_EQ(forecast.usable(node), usable);
+
+  Philox draws(1, StreamPurpose::request);
+  int changed = 0;
+  for (int round = 0; round < 300; ++round) {
+    node.cpu_milli = static_cast<std::int32_t>(draws.next_below(64'000));
+    for (std::size_t i = 0; i < node.gpu_count; ++i) {
+      node.free_milli[i] = static_cast<std::uint16_t>(std::min(draws.next_below(1500), 1000U));
+    }
+    std::sort(node.free_milli.begin(), node.free_milli.begin() + node.gpu_count, std::greater<>());
+    changed += forecast.usable(node) == node ? 0 : 1;
+    ASSERT_EQ(forecast.fill(forecast.usable(node)), forecast.fill(node)) << round;
+    ASSERT_EQ(forecast.fill_extra(forecast.usable(node)), forecast.fill_extra(node)) << round;
+  }
+  EXPECT_GT(changed, 200);
 }
 
 TEST(FillForecastTest, NothingExpectedFillsNothing) {

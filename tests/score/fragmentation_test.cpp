@@ -131,6 +131,20 @@ class FragmentationRandomTest : public ::testing::TestWithParam<std::uint64_t> {
   }
 };
 
+TEST_P(FragmentationRandomTest, DependsOnTheCpuStepTheModelAndTheSharesToTheLastBit) {
+  Philox draws(GetParam(), StreamPurpose::request);
+  for (int round = 0; round < 40; ++round) {
+    const FragmentationModel model(random_mix(draws));
+    const NodeState node = random_node(draws);
+    NodeState other = node;
+    other.cpu_free_milli += 499;  // requests are multiples of 500
+    std::reverse(other.gpus.begin(), other.gpus.end());
+    ASSERT_EQ(model.cpu_step(other.cpu_free_milli), model.cpu_step(node.cpu_free_milli));
+    EXPECT_EQ(model.weighted_fragment(other), model.weighted_fragment(node));
+    EXPECT_EQ(model.fragment_as_published(other), model.fragment_as_published(node));
+  }
+}
+
 TEST_P(FragmentationRandomTest, EqualsTheSumClassByClass) {
   Philox draws(GetParam(), StreamPurpose::request);
   for (int round = 0; round < 40; ++round) {
