@@ -80,6 +80,7 @@ TEST(FragmentationTest, CpuOnlyTasksAndForeignModelsCannotUseAnyGpu) {
   const FragmentationModel model(mix);
   EXPECT_EQ(model.weighted_fragment(node_with(100'000, {600})), 7 * 600);
   EXPECT_EQ(model.weighted_fragment(node_with(100'000, {600}, "A100-80GB")), 5 * 600);
+  EXPECT_NE(model.cpu_step(999), model.cpu_step(1000)) << "the published sum adds them up in another order";
 }
 
 TEST(FragmentationTest, MultiGpuTasksNeedEnoughDevices) {
