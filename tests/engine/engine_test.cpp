@@ -601,5 +601,25 @@ TEST(EngineTest, ANodeThatComesIsSeenAndOneThatGoesIsNot) {
   EXPECT_EQ(world.name_of(world.decide(mig_request("1g.10gb"))), "b");
 }
 
+TEST(EngineTest, NodesThatLeftAreNotLookedAtAnyMore) {
+  for (const char* policy : {"best_fit", "random", "fgd", "placeable"}) {
+    std::vector<NodeSpec> nodes;
+    for (int i = 0; i < 70; ++i) {  // all different, so that each is a class of its own
+      nodes.push_back(gpu_node("n" + std::to_string(i), "T4", 1));
+      nodes.back().cpu_milli = 100'000 - i;
+    }
+    World world(policy, nodes);
+    EXPECT_TRUE(std::holds_alternative<Bind>(world.decide(whole_request(1)))) << policy;
+    for (int i = 1; i < 70; ++i) {
+      ASSERT_TRUE(world.engine.observe({0, NodeRemoved{world.node("n" + std::to_string(i))}}).ok());
+    }
+    const Decision decision = world.decide(whole_request(1));
+    EXPECT_EQ(world.name_of(decision), "n0") << policy;
+    EXPECT_FALSE(std::get<Bind>(decision).runner_up.node.valid()) << policy;
+    ASSERT_TRUE(world.engine.observe({0, NodeRemoved{world.node("n0")}}).ok());
+    EXPECT_TRUE(reasons_of(world.decide(whole_request(1))).empty()) << policy;
+  }
+}
+
 }  // namespace
 }  // namespace gpusched

@@ -79,7 +79,8 @@ TEST(DemandShapeTest, FittingIsHowOftenARequestCanBeServed) {
     node.cpu_milli = static_cast<std::int32_t>(draws.next_below(64'000));
     node.gpu_count = static_cast<std::uint16_t>(draws.next_below(9));
     for (int i = 0; i < node.gpu_count; ++i) {
-      node.free_milli[static_cast<std::size_t>(i)] = static_cast<std::uint16_t>(std::min(draws.next_below(2000), 1000U));
+      node.free_milli[static_cast<std::size_t>(i)] =
+          static_cast<std::uint16_t>(std::min(draws.next_below(2000), 1000U));
     }
     std::sort(node.free_milli.begin(), node.free_milli.begin() + node.gpu_count, std::greater<>());
     counts.clear();

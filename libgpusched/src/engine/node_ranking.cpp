@@ -14,6 +14,7 @@ void NodeRanking::collect_stale(const NodeIndex& index, bool all, Scratch& scrat
   scratch.stale.clear();
   const std::uint32_t slots = index.slot_count();
   reason_.resize(slots, RejectReason::none);
+  feasible_.resize(all ? 0 : feasible_.size());  // there may be fewer slots than before
   feasible_.resize(slots / 64 + 1, 0);
   cost_.resize(slots, infeasible);
   rest_.resize(slots);
