@@ -94,7 +94,7 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
   total_gpus_ += static_cast<std::int64_t>(spec.gpus.size());
   count_mig(node, 1);
   nodes_.push_back(std::move(node));
-  is_changed_.push_back(0);
+  first_gpu_.push_back(0);
   order_stale_ = true;
   ++topology_version_;
   return {};
@@ -138,7 +138,7 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
   node.health = event.health;
   if (schedulable != node.state.schedulable) {
     if (!order_stale_) {
-      index_gpus(node, schedulable);
+      index_gpus(event.node, schedulable);
     }
     node.state.schedulable = schedulable;
     mark_changed(event.node);
@@ -310,10 +310,9 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
 
 void ClusterState::take(PodId pod, const Candidate& placement) {
   PodRecord& record = pods_[pod.value];
+  shift(requests_[record.request.value], placement, 1);
   Node& node = nodes_[placement.node.value];
-  shift(node, requests_[record.request.value], placement, 1);
   record.placement = placement;
-  record.slot_in_node = static_cast<std::uint32_t>(node.pods.size());
   node.pods.push_back(pod);
   count_priority(requests_[record.request.value].priority, 1);
   mark_changed(placement.node);
@@ -321,12 +320,10 @@ void ClusterState::take(PodId pod, const Candidate& placement) {
 
 void ClusterState::give_back(PodId pod) {
   PodRecord& record = pods_[pod.value];
+  shift(requests_[record.request.value], record.placement, -1);
   Node& node = nodes_[record.placement.node.value];
-  shift(node, requests_[record.request.value], record.placement, -1);
-  const PodId last = node.pods.back();
-  node.pods[record.slot_in_node] = last;
-  pods_[last.value].slot_in_node = record.slot_in_node;
-  node.pods.pop_back();
+  // A node holds few pods: looking for this one costs less than the records of others, which would know their place.
+  node.pods.swap_remove(static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
   count_priority(requests_[record.request.value].priority, -1);
   mark_changed(record.placement.node);
 }
@@ -337,11 +334,18 @@ std::int64_t ClusterState::last_placed_node_order() const {
 
 std::int64_t ClusterState::last_placed_gpu() const {
   return last_gpu_node_.valid() && !nodes_[last_gpu_node_.value].removed
-             ? std::int64_t{nodes_[last_gpu_node_.value].first_gpu} + last_device_
+             ? std::int64_t{first_gpu_[last_gpu_node_.value]} + last_device_
              : -1;
 }
 
-void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate& placement, int direction) {
+void ClusterState::shift(const GpuRequest& request, const Candidate& placement, int direction) {
+  // The index first: the next decision reads it, and unlike the node it is in the cache.
+  for (const GpuAssignment& part : placement.gpus) {
+    if (!order_stale_ && part.range.size > 0) {
+      gpu_index_.flip_units(first_gpu_[placement.node.value] + part.gpu, part.range.mask());
+    }
+  }
+  Node& node = nodes_[placement.node.value];
   node.state.cpu_free_milli -= direction * request.cpu_milli;
   node.state.memory_free_mib -= direction * request.memory_mib;
   const auto kind = static_cast<std::size_t>(request_kind(request));
@@ -352,11 +356,11 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
   const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
-    const std::uint32_t ordinal = node.first_gpu + part.gpu;
     active_gpus_ -= gpu.idle() ? 0 : 1;
-    const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable;
-    if (indexes && gpu.free_milli == milli_per_unit) {
-      gpu_index_.erase(gpu, ordinal);
+    const bool may_enter_or_leave =  // a share may leave nothing to cut, or all
+        part.range.size == 0 && !order_stale_ && node.takes_mig && node.state.schedulable;
+    if (may_enter_or_leave && gpu.free_milli == milli_per_unit) {
+      gpu_index_.erase(first_gpu_[placement.node.value] + part.gpu);
     }
     if (direction > 0) {
       add_part(gpu, part, limits_tenants);
@@ -366,8 +370,8 @@ void ClusterState::shift(Node& node, const GpuRequest& request, const Candidate&
     used_mig_units_ += direction * part.range.size;
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
-    if (indexes && gpu.free_milli == milli_per_unit) {
-      gpu_index_.insert(gpu, ordinal);
+    if (may_enter_or_leave && gpu.free_milli == milli_per_unit) {
+      gpu_index_.insert(gpu, first_gpu_[placement.node.value] + part.gpu);
     }
   }
 }
@@ -383,31 +387,32 @@ void ClusterState::count_priority(std::int32_t priority, int direction) {
 }
 
 void ClusterState::mark_changed(NodeId id) {
-  if (is_changed_[id.value] == 0) {
-    is_changed_[id.value] = 1;
+  if (!nodes_[id.value].changed) {
+    nodes_[id.value].changed = true;
     changed_.push_back(id);
   }
 }
 
 std::vector<NodeId> ClusterState::take_changed_nodes() {
   for (const NodeId id : changed_) {
-    is_changed_[id.value] = 0;
+    nodes_[id.value].changed = false;
   }
   return std::exchange(changed_, {});
 }
 
-void ClusterState::index_gpus(const Node& node, bool insert) {
+void ClusterState::index_gpus(NodeId id, bool insert) {
+  const Node& node = nodes_[id.value];
   if (!node.takes_mig) {
     return;
   }
   for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
     const GpuState& gpu = node.state.gpus[i];
-    const std::uint32_t ordinal = node.first_gpu + static_cast<std::uint32_t>(i);
+    const std::uint32_t ordinal = first_gpu_[id.value] + static_cast<std::uint32_t>(i);
     if (gpu.free_milli == milli_per_unit) {
       if (insert) {
         gpu_index_.insert(gpu, ordinal);
       } else {
-        gpu_index_.erase(gpu, ordinal);
+        gpu_index_.erase(ordinal);
       }
     }
   }
@@ -425,18 +430,25 @@ void ClusterState::reorder() {
     const NodeSpec& right = nodes_[b.value].spec;
     return left.rank != right.rank ? left.rank < right.rank : left.name < right.name;
   });
-  node_of_gpu_.clear();
+  std::uint32_t gpus = 0;
+  gpu_nodes_.clear();
+  gpu_node_at_.clear();
   for (std::uint32_t i = 0; i < order_.size(); ++i) {
     Node& node = nodes_[order_[i].value];
     node.order = i;
-    node.first_gpu = static_cast<std::uint32_t>(node_of_gpu_.size());
-    node_of_gpu_.insert(node_of_gpu_.end(), node.state.gpus.size(), order_[i].value);
+    first_gpu_[order_[i].value] = gpus;
+    if (!node.state.gpus.empty()) {
+      gpus += static_cast<std::uint32_t>(node.state.gpus.size());
+      const std::uint32_t entries = (gpus + ordinals_per_entry - 1) / ordinals_per_entry;
+      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size()));
+      gpu_nodes_.push_back(order_[i]);
+    }
   }
-  gpu_index_.reset(static_cast<std::uint32_t>(node_of_gpu_.size()));
+  gpu_index_.reset(gpus);
   order_stale_ = false;
   for (const NodeId id : order_) {
     if (nodes_[id.value].state.schedulable) {
-      index_gpus(nodes_[id.value], true);
+      index_gpus(id, true);
     }
   }
 }
@@ -456,8 +468,11 @@ const GpuIndex& ClusterState::gpu_index() {
 }
 
 std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
-  const NodeId id{node_of_gpu_[ordinal]};
-  return {id, static_cast<std::uint16_t>(ordinal - nodes_[id.value].first_gpu)};
+  std::uint32_t place = gpu_node_at_[ordinal / ordinals_per_entry];
+  while (place + 1 < gpu_nodes_.size() && first_gpu_[gpu_nodes_[place + 1].value] <= ordinal) {
+    ++place;  // an entry names the node of its first ordinal; others may begin behind it
+  }
+  return {gpu_nodes_[place], static_cast<std::uint16_t>(ordinal - first_gpu_[gpu_nodes_[place].value])};
 }
 
 }  // namespace gpusched

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,28 +13,59 @@ namespace gpusched {
 
 /// The GPUs that can take MIG instances, by (model, occupied units). A decision looks at the classes that have members,
 /// so its cost does not grow with the cluster. A member is a GPU ordinal: GPUs counted in node order.
+///
+/// Each GPU has two bytes that say its bucket, 32 of them in a line of memory; a bucket knows which lines hold members
+/// of it. Small enough to stay in the cache with a million GPUs, where a set of members per bucket would not.
 class GpuIndex {
  public:
+  static constexpr std::uint32_t none = IndexBitset::none;
+
   struct Bucket {
     std::uint16_t model = 0;
     std::uint16_t occupancy = 0;
-    IndexBitset members;
+    std::uint32_t count = 0;    ///< of members
+    std::uint32_t first = none; ///< the lowest member
+    IndexBitset lines;          ///< that hold members
+
+    bool empty() const { return count == 0; }
   };
 
   /// Empties the index; ordinals stay below `gpu_count`.
   void reset(std::uint32_t gpu_count);
+  /// Contract: the GPU is not in the index.
   void insert(const GpuState& gpu, std::uint32_t ordinal);
-  void erase(const GpuState& gpu, std::uint32_t ordinal);
+  /// Takes the GPU out; nothing happens where it is not in.
+  void erase(std::uint32_t ordinal);
+  /// Units of the GPU were occupied or given back; nothing happens where it is not in the index.
+  void flip_units(std::uint32_t ordinal, std::uint16_t units);
 
   /// Buckets in order of first use; empty ones included.
   std::span<const Bucket> buckets() const { return buckets_; }
   /// Index of the bucket of (model, occupancy), or -1 where none has existed yet.
   std::int32_t find(std::uint16_t model, std::uint16_t occupancy) const;
+  /// The lowest member of the bucket >= `from`, or none.
+  std::uint32_t next_member(std::size_t bucket, std::uint32_t from) const;
 
  private:
-  Bucket& bucket_of(const GpuState& gpu);
+  static constexpr std::uint16_t no_bucket = 0xffff;
+  static constexpr std::uint32_t line_size = 32;
 
-  std::uint32_t gpu_count_ = 0;
+  struct alignas(64) Line {
+    std::array<std::uint16_t, line_size> bucket_of_gpu;
+
+    /// Bit i: GPU i of the line is in the bucket.
+    std::uint32_t members(std::uint16_t bucket) const;
+  };
+
+  std::uint16_t bucket_of(std::uint16_t model, std::uint16_t occupancy);
+  void join(std::uint16_t bucket, std::uint32_t ordinal);
+  void leave(std::uint16_t bucket, std::uint32_t ordinal);
+  std::uint16_t& bucket_at(std::uint32_t ordinal) {
+    return lines_[ordinal / line_size].bucket_of_gpu[ordinal % line_size];
+  }
+
+  std::uint32_t line_count_ = 0;
+  std::vector<Line> lines_;
   std::vector<Bucket> buckets_;
   std::vector<std::vector<std::int32_t>> by_model_;  // [model][occupancy] -> bucket, -1 = none
 };
