@@ -320,12 +320,25 @@ void ClusterState::take(PodId pod, const Candidate& placement) {
 
 void ClusterState::give_back(PodId pod) {
   PodRecord& record = pods_[pod.value];
+  fetch(record.placement);
   shift(requests_[record.request.value], record.placement, -1);
   Node& node = nodes_[record.placement.node.value];
   // A node holds few pods: looking for this one costs less than the records of others, which would know their place.
   node.pods.swap_remove(static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
   count_priority(requests_[record.request.value].priority, -1);
   mark_changed(record.placement.node);
+}
+
+void ClusterState::fetch(const Candidate& placement) const {
+#ifdef __GNUC__
+  const Node& node = nodes_[placement.node.value];
+  __builtin_prefetch(&node);
+  for (const GpuAssignment& part : placement.gpus) {
+    __builtin_prefetch(node.state.gpus.data() + part.gpu);
+  }
+  __builtin_prefetch(&node.pods);
+  __builtin_prefetch(reinterpret_cast<const char*>(&node.pods) + 64);
+#endif
 }
 
 std::int64_t ClusterState::last_placed_node_order() const {
@@ -438,10 +451,10 @@ void ClusterState::reorder() {
     node.order = i;
     first_gpu_[order_[i].value] = gpus;
     if (!node.state.gpus.empty()) {
+      gpu_nodes_.push_back({.first_gpu = gpus, .node = order_[i]});
       gpus += static_cast<std::uint32_t>(node.state.gpus.size());
       const std::uint32_t entries = (gpus + ordinals_per_entry - 1) / ordinals_per_entry;
-      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size()));
-      gpu_nodes_.push_back(order_[i]);
+      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size() - 1));
     }
   }
   gpu_index_.reset(gpus);
@@ -468,11 +481,11 @@ const GpuIndex& ClusterState::gpu_index() {
 }
 
 std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
-  std::uint32_t place = gpu_node_at_[ordinal / ordinals_per_entry];
-  while (place + 1 < gpu_nodes_.size() && first_gpu_[gpu_nodes_[place + 1].value] <= ordinal) {
-    ++place;  // an entry names the node of its first ordinal; others may begin behind it
+  const GpuNode* found = &gpu_nodes_[gpu_node_at_[ordinal / ordinals_per_entry]];
+  while (found != &gpu_nodes_.back() && found[1].first_gpu <= ordinal) {
+    ++found;  // an entry names the node of its first ordinal; others may begin behind it
   }
-  return {gpu_nodes_[place], static_cast<std::uint16_t>(ordinal - first_gpu_[gpu_nodes_[place].value])};
+  return {found->node, static_cast<std::uint16_t>(ordinal - found->first_gpu)};
 }
 
 }  // namespace gpusched

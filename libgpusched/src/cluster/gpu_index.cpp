@@ -7,18 +7,22 @@
 
 namespace gpusched {
 
-std::uint32_t GpuIndex::Line::members(std::uint16_t bucket) const {
-  std::uint32_t found = 0;
-  for (std::uint32_t i = 0; i < line_size; ++i) {  // without a branch: compilers compare several at a time
-    found |= static_cast<std::uint32_t>(bucket_of_gpu[i] == bucket) << i;
+std::uint32_t GpuIndex::Line::first_from(std::uint16_t bucket, std::uint32_t from) const {
+  constexpr std::uint64_t ones = 0x0001000100010001U;
+  constexpr std::uint64_t top_bits = ones << 15;
+  std::uint64_t others = 0;  // bit 16 * field + word: that GPU is in another bucket
+  for (std::size_t word = 0; word < words_.size(); ++word) {
+    const std::uint64_t differs = words_[word] ^ (bucket * ones);
+    const std::uint64_t not_zero = (((differs & ~top_bits) + ~top_bits) | differs) & top_bits;
+    others |= not_zero >> (15 - word);
   }
-  return found;
+  const std::uint64_t wanted = (others ^ (ones * 0xff)) & (~std::uint64_t{0} << bit_of(from));
+  const auto found = static_cast<std::uint32_t>(std::countr_zero(wanted));
+  return found == 64 ? none : found / 16 * 8 + found % 16;
 }
 
 void GpuIndex::reset(std::uint32_t gpu_count) {
-  Line nothing;
-  nothing.bucket_of_gpu.fill(no_bucket);
-  lines_.assign((gpu_count + line_size - 1) / line_size, nothing);
+  lines_.assign((gpu_count + line_size - 1) / line_size, Line());
   buckets_.clear();
   by_model_.clear();
 }
@@ -39,16 +43,16 @@ std::uint32_t GpuIndex::next_member(std::size_t bucket, std::uint32_t from) cons
   if (line >= lines_.size()) {
     return none;
   }
-  std::uint32_t members = lines_[line].members(static_cast<std::uint16_t>(bucket)) >> (from % line_size);
-  if (members != 0) {
-    return from + static_cast<std::uint32_t>(std::countr_zero(members));
+  const auto number = static_cast<std::uint16_t>(bucket);
+  std::uint32_t member = lines_[line].first_from(number, from % line_size);
+  if (member == none) {
+    line = of.lines.next(line + 1);
+    if (line == IndexBitset::none) {
+      return none;
+    }
+    member = lines_[line].first_from(number, 0);
   }
-  line = of.lines.next(line + 1);
-  if (line == IndexBitset::none) {
-    return none;
-  }
-  members = lines_[line].members(static_cast<std::uint16_t>(bucket));
-  return line * line_size + static_cast<std::uint32_t>(std::countr_zero(members));
+  return line * line_size + member;
 }
 
 std::uint16_t GpuIndex::bucket_of(std::uint16_t model, std::uint16_t occupancy) {
@@ -71,7 +75,7 @@ std::uint16_t GpuIndex::bucket_of(std::uint16_t model, std::uint16_t occupancy) 
 
 void GpuIndex::join(std::uint16_t bucket, std::uint32_t ordinal) {
   Bucket& of = buckets_[bucket];
-  bucket_at(ordinal) = bucket;
+  lines_[ordinal / line_size].set(ordinal % line_size, bucket);
   ++of.count;
   of.first = std::min(of.first, ordinal);
   of.lines.insert(ordinal / line_size);
@@ -79,13 +83,20 @@ void GpuIndex::join(std::uint16_t bucket, std::uint32_t ordinal) {
 
 void GpuIndex::leave(std::uint16_t bucket, std::uint32_t ordinal) {
   Bucket& of = buckets_[bucket];
+  const std::uint32_t line = ordinal / line_size;
+  std::uint32_t lowest = lines_[line].first_from(bucket, 0);
   --of.count;
-  if (lines_[ordinal / line_size].members(bucket) == 0) {
-    of.lines.erase(ordinal / line_size);
+  if (lowest == none) {
+    of.lines.erase(line);
   }
-  if (of.first == ordinal) {
-    of.first = 0;  // what next_member() must not lean on
-    of.first = of.count > 0 ? next_member(bucket, ordinal + 1) : none;
+  if (of.first != ordinal) {
+    return;
+  }
+  of.first = none;
+  if (of.count > 0) {
+    const std::uint32_t next = lowest == none ? of.lines.next(line + 1) : line;
+    lowest = lowest == none ? lines_[next].first_from(bucket, 0) : lowest;
+    of.first = next * line_size + lowest;
   }
 }
 
@@ -94,16 +105,16 @@ void GpuIndex::insert(const GpuState& gpu, std::uint32_t ordinal) {
 }
 
 void GpuIndex::erase(std::uint32_t ordinal) {
-  std::uint16_t& place = bucket_at(ordinal);
-  const std::uint16_t bucket = place;
+  Line& line = lines_[ordinal / line_size];
+  const std::uint16_t bucket = line.get(ordinal % line_size);
   if (bucket != no_bucket) {
-    place = no_bucket;
+    line.set(ordinal % line_size, no_bucket);
     leave(bucket, ordinal);
   }
 }
 
 void GpuIndex::flip_units(std::uint32_t ordinal, std::uint16_t units) {
-  const std::uint16_t from = bucket_at(ordinal);
+  const std::uint16_t from = lines_[ordinal / line_size].get(ordinal % line_size);
   if (from != no_bucket) {
     const auto occupancy = static_cast<std::uint16_t>(buckets_[from].occupancy ^ units);
     const std::uint16_t to = bucket_of(buckets_[from].model, occupancy);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/result.hpp"
 #include "gpusched/cluster/allocation.hpp"
 #include "gpusched/cluster/event.hpp"
@@ -108,21 +109,27 @@ class ClusterState {
   void count_mig(const Node& node, int direction);
   void count_priority(std::int32_t priority, int direction);
   void mark_changed(NodeId id);
+  /// Has the lines of a place read ahead: nobody waits for a pod's node while the index is brought up to date.
+  void fetch(const Candidate& placement) const;
   void reorder();
   void index_gpus(NodeId id, bool insert);
   PodRecord* known_pod(PodId id);
 
-  std::vector<Node> nodes_;
+  std::vector<Node, HugePageAllocator<Node>> nodes_;
   std::unordered_map<std::string, std::uint32_t> node_by_name_;
   InternTable<NodeShape> shapes_;
   RequestClassTable requests_;
   std::vector<std::int64_t> arrivals_;
   std::int64_t arrival_count_ = 0;
-  std::vector<PodRecord> pods_;
+  std::vector<PodRecord, HugePageAllocator<PodRecord>> pods_;
   std::vector<NodeId> order_;
   // Tables from node to GPU ordinal and back, apart from the nodes: small enough to stay in the cache.
+  struct GpuNode {
+    std::uint32_t first_gpu = 0;
+    NodeId node;
+  };
   std::vector<std::uint32_t> first_gpu_;    // by NodeId
-  std::vector<NodeId> gpu_nodes_;           // nodes with GPUs in order
+  std::vector<GpuNode> gpu_nodes_;          // nodes with GPUs in order
   std::vector<std::uint32_t> gpu_node_at_;  // by ordinal / ordinals_per_entry: place in gpu_nodes_
   GpuIndex gpu_index_;
   bool order_stale_ = false;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/ids.hpp"
 #include "gpusched/base/index_bitset.hpp"
 #include "gpusched/cluster/gpu_state.hpp"
@@ -50,22 +51,29 @@ class GpuIndex {
   static constexpr std::uint16_t no_bucket = 0xffff;
   static constexpr std::uint32_t line_size = 32;
 
-  struct alignas(64) Line {
-    std::array<std::uint16_t, line_size> bucket_of_gpu;
+  /// The buckets of 32 GPUs, compared four at a time: GPU i is in word i % 8, field i / 8 of 16 bits.
+  class alignas(64) Line {
+   public:
+    Line() { words_.fill(~std::uint64_t{0}); }
+    std::uint16_t get(std::uint32_t i) const { return static_cast<std::uint16_t>(words_[i % 8] >> (i / 8 * 16)); }
+    void set(std::uint32_t i, std::uint16_t bucket) {
+      const std::uint64_t change = static_cast<std::uint16_t>(get(i) ^ bucket);
+      words_[i % 8] ^= change << (i / 8 * 16);
+    }
+    /// The lowest GPU >= `from` that is in the bucket, or none.
+    std::uint32_t first_from(std::uint16_t bucket, std::uint32_t from) const;
 
-    /// Bit i: GPU i of the line is in the bucket.
-    std::uint32_t members(std::uint16_t bucket) const;
+   private:
+    static constexpr std::uint32_t bit_of(std::uint32_t i) { return i / 8 * 16 + i % 8; }
+
+    std::array<std::uint64_t, line_size / 4> words_;
   };
 
   std::uint16_t bucket_of(std::uint16_t model, std::uint16_t occupancy);
   void join(std::uint16_t bucket, std::uint32_t ordinal);
   void leave(std::uint16_t bucket, std::uint32_t ordinal);
-  std::uint16_t& bucket_at(std::uint32_t ordinal) {
-    return lines_[ordinal / line_size].bucket_of_gpu[ordinal % line_size];
-  }
 
-  std::uint32_t line_count_ = 0;
-  std::vector<Line> lines_;
+  std::vector<Line, HugePageAllocator<Line>> lines_;
   std::vector<Bucket> buckets_;
   std::vector<std::vector<std::int32_t>> by_model_;  // [model][occupancy] -> bucket, -1 = none
 };
