@@ -117,9 +117,10 @@ inline std::string text_of(const Candidate& place) {
 /// change: asking for a decision may number a request.
 inline std::string visible_state(const ClusterState& state, bool request_classes = true) {
   std::ostringstream text;
-  for (const Node& node : state.nodes()) {
+  for (std::uint32_t i = 0; i < state.nodes().size(); ++i) {
+    const Node& node = state.nodes()[i];
     text << node.spec.name << " health=" << static_cast<int>(node.health) << " removed=" << node.removed
-         << " mig=" << node.takes_mig << " order=" << node.order << " first_gpu=" << node.first_gpu << " "
+         << " mig=" << node.takes_mig << " order=" << node.order << " first_gpu=" << state.first_gpu(NodeId{i}) << " "
          << text_of(node.state) << " pods:";
     for (const PodId pod : node.pods) {
       text << " " << pod.value;
@@ -162,16 +163,18 @@ inline std::string visible_state(const ClusterState& state, bool request_classes
 /// The members of the GPU index by (model, occupancy), as text; classes without members are left out.
 inline std::string gpu_index_text(ClusterState& state) {
   std::vector<std::string> lines;
-  for (const GpuIndex::Bucket& bucket : state.gpu_index().buckets()) {
-    if (bucket.members.empty()) {
+  const GpuIndex& index = state.gpu_index();
+  for (std::size_t number = 0; number < index.buckets().size(); ++number) {
+    const GpuIndex::Bucket& bucket = index.buckets()[number];
+    if (bucket.empty()) {
       continue;
     }
     std::ostringstream line;
     line << bucket.model << "/" << bucket.occupancy << ":";
-    for (std::uint32_t i = bucket.members.first(); i != IndexBitset::none; i = bucket.members.next(i + 1)) {
+    for (std::uint32_t i = bucket.first; i != GpuIndex::none; i = index.next_member(number, i + 1)) {
       line << " " << i;
     }
-    line << " (" << bucket.members.count() << ")\n";
+    line << " (" << bucket.count << ")\n";
     lines.push_back(line.str());
   }
   std::sort(lines.begin(), lines.end());

@@ -59,8 +59,9 @@ class WarmCluster {
 
   /// One arrival of the demand: placed, and an older job of its kind released; dropped where it does not fit.
   void replace(std::uint32_t spec) {
+    const std::uint32_t older = draw_older(spec);
     if (place(spec)) {
-      release_older(spec);
+      release(spec, older);
     }
   }
 
@@ -83,7 +84,7 @@ class WarmCluster {
       commit(spec, gang_[i], decisions[i]);
     }
     for (std::size_t i = 0; i < size; ++i) {
-      release_older(spec);
+      release(spec, draw_older(spec));
     }
   }
 
@@ -160,9 +161,21 @@ class WarmCluster {
     return true;
   }
 
-  void release_older(std::uint32_t spec) {
+  /// Any running job of the kind, by its place in our list. The list of two million is ours, not the engine's: its
+  /// line is fetched while the engine works, so that only what the engine reads is waited for.
+  std::uint32_t draw_older(std::uint32_t spec) {
+    const std::vector<PodId>& running = running_[spec];
+    if (running.empty()) {
+      return 0;  // the job about to be placed
+    }
+    const std::uint32_t older = draws_.next_below(static_cast<std::uint32_t>(running.size()));
+    __builtin_prefetch(&running[older]);
+    return older;
+  }
+
+  void release(std::uint32_t spec, std::uint32_t older) {
     std::vector<PodId>& running = running_[spec];
-    std::swap(running[draws_.next_below(static_cast<std::uint32_t>(running.size()))], running.back());
+    std::swap(running[older], running.back());
     finish(running.back());
     running.pop_back();
     --running_jobs_;

@@ -372,7 +372,7 @@ void Replay::evict(PodId pod) {
 void Replay::change_health(const HealthStep& step) {
   observe({now_, HealthChanged{.node = step.node, .health = step.health}});
   if (step.health != NodeHealth::ready) {
-    const std::vector<PodId> pods = engine_.state().node(step.node).pods;
+    const auto pods = engine_.state().node(step.node).pods;  // a copy: they leave it
     for (const PodId pod : pods) {
       evict(pod);
     }

@@ -11,9 +11,9 @@ namespace {
 
 TEST(IndexBitsetTest, AnEmptySetHasNoMembers) {
   IndexBitset set;
-  EXPECT_FALSE(set.allocated());
+  EXPECT_TRUE(set.empty());
+  EXPECT_EQ(set.next(0), IndexBitset::none);
   set.reset(100);
-  EXPECT_TRUE(set.allocated());
   EXPECT_TRUE(set.empty());
   EXPECT_EQ(set.first(), IndexBitset::none);
   EXPECT_EQ(set.next(0), IndexBitset::none);
@@ -25,7 +25,6 @@ TEST(IndexBitsetTest, NextIsTheSmallestMemberFromThereOn) {
   for (const std::uint32_t i : {0U, 63U, 64U, 4095U, 4096U, 9999U}) {
     set.insert(i);
   }
-  EXPECT_EQ(set.count(), 6U);
   EXPECT_EQ(set.first(), 0U);
   EXPECT_EQ(set.next(0), 0U);
   EXPECT_EQ(set.next(1), 63U);
@@ -53,7 +52,7 @@ TEST(IndexBitsetTest, AgreesWithAnOrderedSetUnderRandomChanges) {
     std::set<std::uint32_t> expected;
     for (int step = 0; step < 2000; ++step) {
       const std::uint32_t i = draws.next_below(capacity);
-      if (expected.contains(i)) {
+      if (draws.next_below(2) == 0) {  // members or not
         set.erase(i);
         expected.erase(i);
       } else {
@@ -69,7 +68,7 @@ TEST(IndexBitsetTest, AgreesWithAnOrderedSetUnderRandomChanges) {
             << capacity << " " << step << " below " << below;
       }
       ASSERT_EQ(set.first(), expected.empty() ? IndexBitset::none : *expected.begin());
-      ASSERT_EQ(set.count(), expected.size());
+      ASSERT_EQ(set.empty(), expected.empty());
     }
   }
 }

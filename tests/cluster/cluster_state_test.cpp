@@ -121,7 +121,7 @@ TEST_F(ClusterStateTest, OrderIsByNameWithoutRanksAndByRankWithThem) {
     names.push_back(state.node(id).spec.name);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(state.node(state.find_node("b")).first_gpu, 2U);
+  EXPECT_EQ(state.first_gpu(state.find_node("b")), 2U);
   EXPECT_EQ(state.gpu_at(1), (std::pair{state.find_node("a"), std::uint16_t{1}}));
   EXPECT_EQ(state.gpu_at(2), (std::pair{state.find_node("b"), std::uint16_t{0}}));
 

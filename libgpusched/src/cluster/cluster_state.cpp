@@ -78,7 +78,7 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
   }
   Node node;
   node.spec = spec;
-  node.gpu_base = gpus_added_;
+  gpu_base_.push_back(gpus_added_);
   gpus_added_ += static_cast<std::uint32_t>(spec.gpus.size());
   node.state.shape = shapes_.intern({.cpu_milli = spec.cpu_milli,
                                      .memory_mib = spec.memory_mib,
@@ -100,7 +100,7 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
   total_gpus_ += static_cast<std::int64_t>(spec.gpus.size());
   count_mig(node, 1);
   nodes_.push_back(std::move(node));
-  is_changed_.push_back(0);
+  first_gpu_.push_back(0);
   order_stale_ = true;
   ++topology_version_;
   return {};
@@ -144,7 +144,7 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
   node.health = event.health;
   if (schedulable != node.state.schedulable) {
     if (!order_stale_) {
-      index_gpus(node, schedulable);
+      index_gpus(event.node, schedulable);
     }
     node.state.schedulable = schedulable;
     mark_changed(event.node);
@@ -298,11 +298,11 @@ Status ClusterState::hold(NodeId id, std::uint16_t device, bool held) {
   }
   const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable && gpu.free_milli == milli_per_unit;
   if (indexes && held) {
-    gpu_index_.erase(gpu, node.first_gpu + device);
+    gpu_index_.erase(first_gpu_[id.value] + device);
   }
   gpu.held = held;
   if (indexes && !held) {
-    gpu_index_.insert(gpu, node.first_gpu + device);
+    gpu_index_.insert(gpu, first_gpu_[id.value] + device);
   }
   if (follows_gpus_) {
     changed_gpus_.push_back({id, device});
@@ -317,25 +317,23 @@ const JobProfile* ClusterState::profile(std::string_view name) const {
 }
 
 std::span<const RequestClassId> ClusterState::tenants(NodeId id, std::uint16_t gpu) const {
-  const std::size_t index = nodes_[id.value].gpu_base + std::size_t{gpu};
+  const std::size_t index = gpu_base_[id.value] + std::size_t{gpu};
   return index < tenants_.size() ? std::span(tenants_[index].data(), tenants_[index].size())
                                  : std::span<const RequestClassId>();
 }
 
 std::vector<GpuRef> ClusterState::take_changed_gpus() { return std::exchange(changed_gpus_, {}); }
 
-void ClusterState::move_tenant(const Node& node, const GpuAssignment& part, RequestClassId request, int direction) {
+void ClusterState::move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction) {
   if (tenants_.size() < gpus_added_) {
     tenants_.resize(gpus_added_);
   }
-  InlineVector<RequestClassId, 8>& list = tenants_[node.gpu_base + std::size_t{part.gpu}];
+  InlineVector<RequestClassId, 8>& list = tenants_[gpu_base_[node.value] + std::size_t{part.gpu}];
   if (direction > 0) {
     list.push_back(request);
     return;
   }
-  RequestClassId* const place = std::find(list.begin(), list.end(), request);
-  *place = list[list.size() - 1];
-  list.pop_back();
+  list.swap_remove(static_cast<std::size_t>(std::find(list.begin(), list.end(), request) - list.begin()));
 }
 
 Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement,
@@ -383,10 +381,9 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
 
 void ClusterState::take(PodId pod, const Candidate& placement) {
   PodRecord& record = pods_[pod.value];
+  shift(record.request, placement, 1);
   Node& node = nodes_[placement.node.value];
-  shift(node, record.request, placement, 1);
   record.placement = placement;
-  record.slot_in_node = static_cast<std::uint32_t>(node.pods.size());
   node.pods.push_back(pod);
   count_priority(requests_[record.request.value].priority, 1);
   mark_changed(placement.node);
@@ -394,14 +391,25 @@ void ClusterState::take(PodId pod, const Candidate& placement) {
 
 void ClusterState::give_back(PodId pod) {
   PodRecord& record = pods_[pod.value];
+  fetch(record.placement);
+  shift(record.request, record.placement, -1);
   Node& node = nodes_[record.placement.node.value];
-  shift(node, record.request, record.placement, -1);
-  const PodId last = node.pods.back();
-  node.pods[record.slot_in_node] = last;
-  pods_[last.value].slot_in_node = record.slot_in_node;
-  node.pods.pop_back();
+  // A node holds few pods: looking for this one costs less than the records of others, which would know their place.
+  node.pods.swap_remove(static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
   count_priority(requests_[record.request.value].priority, -1);
   mark_changed(record.placement.node);
+}
+
+void ClusterState::fetch(const Candidate& placement) const {
+#ifdef __GNUC__
+  const Node& node = nodes_[placement.node.value];
+  __builtin_prefetch(&node);
+  for (const GpuAssignment& part : placement.gpus) {
+    __builtin_prefetch(node.state.gpus.data() + part.gpu);
+  }
+  __builtin_prefetch(&node.pods);
+  __builtin_prefetch(reinterpret_cast<const char*>(&node.pods) + 64);
+#endif
 }
 
 std::int64_t ClusterState::last_placed_node_order() const {
@@ -410,12 +418,19 @@ std::int64_t ClusterState::last_placed_node_order() const {
 
 std::int64_t ClusterState::last_placed_gpu() const {
   return last_gpu_node_.valid() && !nodes_[last_gpu_node_.value].removed
-             ? std::int64_t{nodes_[last_gpu_node_.value].first_gpu} + last_device_
+             ? std::int64_t{first_gpu_[last_gpu_node_.value]} + last_device_
              : -1;
 }
 
-void ClusterState::shift(Node& node, RequestClassId id, const Candidate& placement, int direction) {
+void ClusterState::shift(RequestClassId id, const Candidate& placement, int direction) {
+  // The index first: the next decision reads it, and unlike the node it is in the cache.
+  for (const GpuAssignment& part : placement.gpus) {
+    if (!order_stale_ && part.range.size > 0) {
+      gpu_index_.flip_units(first_gpu_[placement.node.value] + part.gpu, part.range.mask());
+    }
+  }
   const GpuRequest& request = requests_[id.value];
+  Node& node = nodes_[placement.node.value];
   node.state.cpu_free_milli -= direction * request.cpu_milli;
   node.state.memory_free_mib -= direction * request.memory_mib;
   const auto kind = static_cast<std::size_t>(request_kind(request));
@@ -426,11 +441,11 @@ void ClusterState::shift(Node& node, RequestClassId id, const Candidate& placeme
   const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
-    const std::uint32_t ordinal = node.first_gpu + part.gpu;
     active_gpus_ -= gpu.idle() ? 0 : 1;
-    const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable;
-    if (indexes && gpu.takes_instances()) {
-      gpu_index_.erase(gpu, ordinal);
+    const bool may_enter_or_leave =  // a share may leave nothing to cut, or all
+        part.range.size == 0 && !order_stale_ && node.takes_mig && node.state.schedulable;
+    if (may_enter_or_leave && gpu.takes_instances()) {
+      gpu_index_.erase(first_gpu_[placement.node.value] + part.gpu);
     }
     if (direction > 0) {
       add_part(gpu, part, limits_tenants);
@@ -440,11 +455,11 @@ void ClusterState::shift(Node& node, RequestClassId id, const Candidate& placeme
     used_mig_units_ += direction * part.range.size;
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
-    if (indexes && gpu.takes_instances()) {
-      gpu_index_.insert(gpu, ordinal);
+    if (may_enter_or_leave && gpu.takes_instances()) {
+      gpu_index_.insert(gpu, first_gpu_[placement.node.value] + part.gpu);
     }
     if (part.sharing != PartitionSharing::exclusive) {
-      move_tenant(node, part, id, direction);
+      move_tenant(placement.node, part, id, direction);
     }
     if (follows_gpus_) {
       changed_gpus_.push_back({placement.node, part.gpu});
@@ -463,31 +478,32 @@ void ClusterState::count_priority(std::int32_t priority, int direction) {
 }
 
 void ClusterState::mark_changed(NodeId id) {
-  if (is_changed_[id.value] == 0) {
-    is_changed_[id.value] = 1;
+  if (!nodes_[id.value].changed) {
+    nodes_[id.value].changed = true;
     changed_.push_back(id);
   }
 }
 
 std::vector<NodeId> ClusterState::take_changed_nodes() {
   for (const NodeId id : changed_) {
-    is_changed_[id.value] = 0;
+    nodes_[id.value].changed = false;
   }
   return std::exchange(changed_, {});
 }
 
-void ClusterState::index_gpus(const Node& node, bool insert) {
+void ClusterState::index_gpus(NodeId id, bool insert) {
+  const Node& node = nodes_[id.value];
   if (!node.takes_mig) {
     return;
   }
   for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
     const GpuState& gpu = node.state.gpus[i];
-    const std::uint32_t ordinal = node.first_gpu + static_cast<std::uint32_t>(i);
+    const std::uint32_t ordinal = first_gpu_[id.value] + static_cast<std::uint32_t>(i);
     if (gpu.takes_instances()) {
       if (insert) {
         gpu_index_.insert(gpu, ordinal);
       } else {
-        gpu_index_.erase(gpu, ordinal);
+        gpu_index_.erase(ordinal);
       }
     }
   }
@@ -505,18 +521,25 @@ void ClusterState::reorder() {
     const NodeSpec& right = nodes_[b.value].spec;
     return left.rank != right.rank ? left.rank < right.rank : left.name < right.name;
   });
-  node_of_gpu_.clear();
+  std::uint32_t gpus = 0;
+  gpu_nodes_.clear();
+  gpu_node_at_.clear();
   for (std::uint32_t i = 0; i < order_.size(); ++i) {
     Node& node = nodes_[order_[i].value];
     node.order = i;
-    node.first_gpu = static_cast<std::uint32_t>(node_of_gpu_.size());
-    node_of_gpu_.insert(node_of_gpu_.end(), node.state.gpus.size(), order_[i].value);
+    first_gpu_[order_[i].value] = gpus;
+    if (!node.state.gpus.empty()) {
+      gpu_nodes_.push_back({.first_gpu = gpus, .node = order_[i]});
+      gpus += static_cast<std::uint32_t>(node.state.gpus.size());
+      const std::uint32_t entries = (gpus + ordinals_per_entry - 1) / ordinals_per_entry;
+      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size() - 1));
+    }
   }
-  gpu_index_.reset(static_cast<std::uint32_t>(node_of_gpu_.size()));
+  gpu_index_.reset(gpus);
   order_stale_ = false;
   for (const NodeId id : order_) {
     if (nodes_[id.value].state.schedulable) {
-      index_gpus(nodes_[id.value], true);
+      index_gpus(id, true);
     }
   }
 }
@@ -536,8 +559,11 @@ const GpuIndex& ClusterState::gpu_index() {
 }
 
 std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
-  const NodeId id{node_of_gpu_[ordinal]};
-  return {id, static_cast<std::uint16_t>(ordinal - nodes_[id.value].first_gpu)};
+  const GpuNode* found = &gpu_nodes_[gpu_node_at_[ordinal / ordinals_per_entry]];
+  while (found != &gpu_nodes_.back() && found[1].first_gpu <= ordinal) {
+    ++found;  // an entry names the node of its first ordinal; others may begin behind it
+  }
+  return {found->node, static_cast<std::uint16_t>(ordinal - found->first_gpu)};
 }
 
 }  // namespace gpusched

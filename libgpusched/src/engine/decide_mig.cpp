@@ -11,7 +11,7 @@ namespace gpusched {
 
 namespace {
 
-constexpr std::uint32_t none = IndexBitset::none;
+constexpr std::uint32_t none = GpuIndex::none;
 
 /// Checks of one GPU that its class does not answer.
 class MemberCheck {
@@ -59,10 +59,10 @@ class MemberCheck {
 };
 
 /// The first member from `from` on that passes the check, or none.
-std::uint32_t first_fitting(const IndexBitset& members, std::uint32_t from, const MemberCheck& check) {
-  std::uint32_t ordinal = from == 0 ? members.first() : members.next(from);
+std::uint32_t first_fitting(const GpuIndex& index, std::size_t bucket, std::uint32_t from, const MemberCheck& check) {
+  std::uint32_t ordinal = index.next_member(bucket, from);
   while (ordinal != none && check(ordinal) != RejectReason::none) {
-    ordinal = members.next(ordinal + 1);
+    ordinal = index.next_member(bucket, ordinal + 1);
   }
   return ordinal;
 }
@@ -81,14 +81,14 @@ Pick pick_first(const GpuIndex& index, const std::vector<MigRanking::Entry>& ent
     if (pick.entry != nullptr && std::tuple(entry.cost, entry.tie) != std::tuple(pick.entry->cost, pick.entry->tie)) {
       break;
     }
-    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry.bucket)].members;
-    if (members.empty()) {
+    const auto bucket = static_cast<std::size_t>(entry.bucket);
+    if (index.buckets()[bucket].empty()) {
       continue;
     }
-    std::uint32_t ordinal = first_fitting(members, after, check);
+    std::uint32_t ordinal = first_fitting(index, bucket, after, check);
     std::uint64_t place = ordinal;
     if (ordinal == none && after > 0) {
-      ordinal = first_fitting(members, 0, check);
+      ordinal = first_fitting(index, bucket, 0, check);
       place = (std::uint64_t{1} << 32) + ordinal;
     }
     if (ordinal != none && (pick.entry == nullptr || place < best_place)) {
@@ -108,8 +108,9 @@ Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& en
     if (pick.entry != nullptr && std::tuple(entry.cost, entry.tie) != std::tuple(pick.entry->cost, pick.entry->tie)) {
       break;
     }
-    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry.bucket)].members;
-    for (std::uint32_t i = first_fitting(members, 0, check); i != none; i = first_fitting(members, i + 1, check)) {
+    const auto bucket = static_cast<std::size_t>(entry.bucket);
+    for (std::uint32_t i = first_fitting(index, bucket, 0, check); i != none;
+         i = first_fitting(index, bucket, i + 1, check)) {
       if (draws.next_below(++seen) == 0) {  // reservoir of one
         pick.entry = &entry;
         pick.ordinal = i;
@@ -168,9 +169,9 @@ Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<cons
                                             MigLattice::of(GpuModelId{model})));
   for (const MigRanking::Entry* entry = pick.entry + 1; entry != ranking.entries().data() + ranking.entries().size();
        ++entry) {
-    const IndexBitset& members = index.buckets()[static_cast<std::size_t>(entry->bucket)].members;
-    if (!members.empty()) {
-      bind.runner_up = {.node = state_.gpu_at(members.first()).first, .cost = entry->cost};
+    const GpuIndex::Bucket& bucket = index.buckets()[static_cast<std::size_t>(entry->bucket)];
+    if (!bucket.empty()) {
+      bind.runner_up = {.node = state_.gpu_at(bucket.first).first, .cost = entry->cost};
       break;
     }
   }
@@ -239,7 +240,9 @@ RejectCounts Engine::mig_reasons(RequestClassId request, const std::vector<char>
   RejectCounts counts{};
   const MemberCheck check(state_, state_.request(request), request, caches_->filter, caches_->mig_ranking(request),
                           in_scope);
-  for (const GpuIndex::Bucket& bucket : state_.gpu_index().buckets()) {
+  const GpuIndex& index = state_.gpu_index();
+  for (std::size_t number = 0; number < index.buckets().size(); ++number) {
+    const GpuIndex::Bucket& bucket = index.buckets()[number];
     const ResolvedProfile& profile = caches_->filter.resolve(state_, request, bucket.model);
     RejectReason reason = RejectReason::mig_unsupported;
     if (profile.profile.valid()) {
@@ -252,11 +255,11 @@ RejectCounts Engine::mig_reasons(RequestClassId request, const std::vector<char>
                    : RejectReason::insufficient_mig_slices;
     }
     if (reason != RejectReason::none && in_scope == nullptr) {
-      counts[static_cast<std::size_t>(reason)] += bucket.members.count();
+      counts[static_cast<std::size_t>(reason)] += bucket.count;
       continue;
     }
     // A place, but the node or a label stands against it; or only some GPUs were offered.
-    for (std::uint32_t i = bucket.members.first(); i != none; i = bucket.members.next(i + 1)) {
+    for (std::uint32_t i = bucket.first; i != none; i = index.next_member(number, i + 1)) {
       RejectReason of_member = check(i);
       if (of_member != RejectReason::out_of_scope && reason != RejectReason::none) {
         of_member = reason;

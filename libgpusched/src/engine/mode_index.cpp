@@ -74,7 +74,7 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
     return;  // the next topology version leaves it out
   }
   const GpuState& gpu = node.state.gpus[ref.gpu];
-  const std::uint32_t ordinal = node.first_gpu + ref.gpu;
+  const std::uint32_t ordinal = state.first_gpu(ref.node) + ref.gpu;
   const bool takes_newcomers = node.state.schedulable && !gpu.held;
   set(idle_[gpu.model], ordinal, takes_newcomers && gpu.idle());
   const bool time_slice = gpu.sharing == PartitionSharing::time_slice;

@@ -134,10 +134,10 @@ void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
         if (option.idle ? found_idle : found_cut) {
           continue;
         }
-        const IndexBitset& members = gpus.buckets()[static_cast<std::size_t>(option.bucket)].members;
-        std::uint32_t ordinal = members.next(begin);
+        const auto bucket = static_cast<std::size_t>(option.bucket);
+        std::uint32_t ordinal = gpus.next_member(bucket, begin);
         while (ordinal < end && node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
-          ordinal = members.next(ordinal + 1);
+          ordinal = gpus.next_member(bucket, ordinal + 1);
         }
         if (ordinal >= end) {  // none is larger than any
           continue;
@@ -403,8 +403,8 @@ const RejectCounts& ModeSearch::reasons() {
   }
   for (const GpuIndex::Bucket& bucket : gpus.buckets()) {
     if (bucket.occupancy != 0) {
-      reasons_[static_cast<std::size_t>(RejectReason::insufficient_mig_slices)] += bucket.members.count();
-      counted += bucket.members.count();
+      reasons_[static_cast<std::size_t>(RejectReason::insufficient_mig_slices)] += bucket.count;
+      counted += bucket.count;
     }
   }
   reasons_[static_cast<std::size_t>(RejectReason::insufficient_gpus)] += index_.gpu_count() - counted;

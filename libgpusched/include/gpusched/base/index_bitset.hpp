@@ -1,34 +1,36 @@
 #pragma once
 
+#include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace gpusched {
 
-/// A set of small integers with O(log64 n) insert, erase and "first member from i on": the members of a state class.
+/// A set of small integers with O(log64 n) insert, erase and "first member from i on".
 class IndexBitset {
  public:
   static constexpr std::uint32_t none = 0xffffffffU;
 
   /// Empties the set and makes room for members below `capacity`.
   void reset(std::uint32_t capacity) {
-    levels_.clear();
-    count_ = 0;
+    std::size_t size = 0;
     std::uint32_t words = capacity;
+    level_count_ = 0;
     do {
       words = (words + 63) / 64;
-      levels_.emplace_back(words, 0);
+      level_start_[level_count_++] = size;
+      size += words;
     } while (words > 1);
+    words_.assign(size, 0);
   }
-  bool allocated() const { return !levels_.empty(); }
-  std::uint32_t count() const { return count_; }
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return words_.empty() || words_.back() == 0; }
 
+  /// Inserting a member, or erasing what is none, changes nothing.
   void insert(std::uint32_t i) {
-    ++count_;
-    for (auto& level : levels_) {
-      std::uint64_t& word = level[i >> 6];
+    for (std::size_t level = 0; level < level_count_; ++level) {
+      std::uint64_t& word = words_[level_start_[level] + (i >> 6)];
       const bool was_empty = word == 0;
       word |= std::uint64_t{1} << (i & 63);
       if (!was_empty) {
@@ -38,9 +40,8 @@ class IndexBitset {
     }
   }
   void erase(std::uint32_t i) {
-    --count_;
-    for (auto& level : levels_) {
-      std::uint64_t& word = level[i >> 6];
+    for (std::size_t level = 0; level < level_count_; ++level) {
+      std::uint64_t& word = words_[level_start_[level] + (i >> 6)];
       word &= ~(std::uint64_t{1} << (i & 63));
       if (word != 0) {
         return;
@@ -48,24 +49,21 @@ class IndexBitset {
       i >>= 6;
     }
   }
-  std::uint32_t first() const { return empty() ? none : descend(levels_.size() - 1, 0); }
+  std::uint32_t first() const { return next(0); }
 
   /// The smallest member >= i, or none.
   std::uint32_t next(std::uint32_t i) const {
-    if (empty()) {
-      return none;
-    }
-    for (std::size_t level = 0; level < levels_.size(); ++level) {
-      const std::uint32_t word = i >> 6;
-      if (word >= levels_[level].size()) {
+    for (std::size_t level = 0; level < level_count_; ++level) {
+      const std::size_t word = level_start_[level] + (i >> 6);
+      if (word >= (level + 1 < level_count_ ? level_start_[level + 1] : words_.size())) {
         return none;
       }
-      const std::uint64_t rest = levels_[level][word] & (~std::uint64_t{0} << (i & 63));
+      const std::uint64_t rest = words_[word] & (~std::uint64_t{0} << (i & 63));
       if (rest != 0) {
-        const std::uint32_t found = (word << 6) + static_cast<std::uint32_t>(std::countr_zero(rest));
-        return level == 0 ? found : descend(level - 1, found);
+        i = (i & ~63U) + static_cast<std::uint32_t>(std::countr_zero(rest));
+        return descend(level, i);
       }
-      i = word + 1;
+      i = (i >> 6) + 1;
     }
     return none;
   }
@@ -90,18 +88,17 @@ class IndexBitset {
   }
 
  private:
-  std::uint32_t descend(std::size_t level, std::uint32_t word) const {
-    for (;; --level) {
-      const std::uint32_t bit = (word << 6) + static_cast<std::uint32_t>(std::countr_zero(levels_[level][word]));
-      if (level == 0) {
-        return bit;
-      }
-      word = bit;
+  /// The smallest member below bit `i` of a level.
+  std::uint32_t descend(std::size_t level, std::uint32_t i) const {
+    for (; level > 0; --level) {
+      i = (i << 6) + static_cast<std::uint32_t>(std::countr_zero(words_[level_start_[level - 1] + i]));
     }
+    return i;
   }
 
-  std::vector<std::vector<std::uint64_t>> levels_;  // level 0 = members, each bit above = a word that is not empty
-  std::uint32_t count_ = 0;
+  std::vector<std::uint64_t> words_;  // the members, then levels on which each bit is a word below that is not empty
+  std::array<std::size_t, 6> level_start_{};  // into words_; 64^6 exceeds what 32 bits can number
+  std::size_t level_count_ = 0;
 };
 
 }  // namespace gpusched

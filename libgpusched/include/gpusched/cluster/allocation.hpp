@@ -71,15 +71,15 @@ struct Candidate {
 /// Life of a pod as the cluster sees it.
 enum class PodPhase : std::uint8_t { absent, pending, reserved, bound, running };
 
-/// What the cluster state knows about one pod.
-struct PodRecord {
+/// What the cluster state knows about one pod: one line of memory, since a pod that leaves was placed long ago.
+struct alignas(64) PodRecord {
+  Candidate placement;  ///< meaningful from `reserved` on
   RequestClassId request;
   PodPhase phase = PodPhase::absent;
-  Candidate placement;             ///< meaningful from `reserved` on
-  std::uint32_t slot_in_node = 0;  ///< position in the list of its node, while it holds resources
   std::uint64_t version = 0;
 
   bool holds_resources() const { return phase >= PodPhase::reserved; }
 };
+static_assert(sizeof(PodRecord) == 64);
 
 }  // namespace gpusched

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/result.hpp"
 #include "gpusched/cluster/allocation.hpp"
 #include "gpusched/cluster/event.hpp"
@@ -19,17 +20,16 @@
 namespace gpusched {
 
 /// A node as the cluster state holds it. GPUs are in device order here.
-/// What decisions touch stands first: with a million GPUs every line of memory counts.
+/// A line of memory with what is one per node, two with its GPUs, two with its pods, and last what decisions never read.
 struct alignas(64) Node {
-  std::uint32_t order = 0;      ///< place in the order that breaks ties, 0..
-  std::uint32_t first_gpu = 0;  ///< ordinal of its first GPU, counted in that order
-  std::uint32_t gpu_base = 0;   ///< number of its first GPU, counted in order of appearance; never changes
+  std::uint32_t order = 0;  ///< place in the order that breaks ties, 0..
   NodeHealth health = NodeHealth::ready;
   bool removed = false;
   bool takes_mig = false;  ///< its GPUs can be cut: known placements, and the node's sharing allows it
+  bool changed = false;    ///< ClusterState::take_changed_nodes() will list it
   std::array<std::uint16_t, 8> hosted_count{};  ///< pods that hold resources here, by request kind
   NodeState state;
-  std::vector<PodId> pods;  ///< that hold resources here
+  InlineVector<PodId, 31> pods;  ///< that hold resources here
   NodeSpec spec;
 };
 
@@ -71,8 +71,9 @@ class ClusterState {
   /// Node ids in tie-breaking order. Brings the orders and the GPU index up to date after nodes came or went.
   std::span<const NodeId> node_order();
   const GpuIndex& gpu_index();
-  /// Node and device of a GPU ordinal of the index.
+  /// Node and device of a GPU ordinal of the index, and the ordinal of a node's first GPU.
   std::pair<NodeId, std::uint16_t> gpu_at(std::uint32_t ordinal) const;
+  std::uint32_t first_gpu(NodeId id) const { return first_gpu_[id.value]; }
 
   /// Nodes whose state changed since the last call, each once, in order of first change.
   std::vector<NodeId> take_changed_nodes();
@@ -107,6 +108,8 @@ class ClusterState {
   std::int64_t active_gpus() const { return active_gpus_; }
 
  private:
+  static constexpr std::uint32_t ordinals_per_entry = 8;
+
   Status on(TimeNs now, const NodeAdded& event);
   Status on(TimeNs now, const NodeRemoved& event);
   Status on(TimeNs now, const HealthChanged& event);
@@ -124,32 +127,41 @@ class ClusterState {
 
   void take(PodId pod, const Candidate& placement);
   void give_back(PodId pod);
-  void shift(Node& node, RequestClassId request, const Candidate& placement, int direction);
+  void shift(RequestClassId request, const Candidate& placement, int direction);
   void count_mig(const Node& node, int direction);
   Status hold(NodeId id, std::uint16_t gpu, bool held);
-  void move_tenant(const Node& node, const GpuAssignment& part, RequestClassId request, int direction);
+  void move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction);
   void count_priority(std::int32_t priority, int direction);
   void mark_changed(NodeId id);
+  /// Has the lines of a place read ahead: nobody waits for a pod's node while the index is brought up to date.
+  void fetch(const Candidate& placement) const;
   void reorder();
-  void index_gpus(const Node& node, bool insert);
+  void index_gpus(NodeId id, bool insert);
   PodRecord* known_pod(PodId id);
 
-  std::vector<Node> nodes_;
+  std::vector<Node, HugePageAllocator<Node>> nodes_;
   std::unordered_map<std::string, std::uint32_t> node_by_name_;
   InternTable<NodeShape> shapes_;
   RequestClassTable requests_;
   std::vector<std::int64_t> arrivals_;
   std::int64_t arrival_count_ = 0;
-  std::vector<PodRecord> pods_;
+  std::vector<PodRecord, HugePageAllocator<PodRecord>> pods_;
   std::vector<NodeId> order_;
-  std::vector<std::uint32_t> node_of_gpu_;  // by GPU ordinal: NodeId value
+  // Tables from node to GPU ordinal and back, apart from the nodes: small enough to stay in the cache.
+  struct GpuNode {
+    std::uint32_t first_gpu = 0;
+    NodeId node;
+  };
+  std::vector<std::uint32_t> first_gpu_;    // by NodeId
+  std::vector<GpuNode> gpu_nodes_;          // nodes with GPUs in order
+  std::vector<std::uint32_t> gpu_node_at_;  // by ordinal / ordinals_per_entry: place in gpu_nodes_
   GpuIndex gpu_index_;
   bool order_stale_ = false;
   std::uint64_t topology_version_ = 0;
   std::vector<NodeId> changed_;
-  std::vector<char> is_changed_;
   std::map<std::string, JobProfile, std::less<>> profiles_;
   std::uint64_t profiles_version_ = 0;
+  std::vector<std::uint32_t> gpu_base_;  // by NodeId: number of its first GPU in tenants_
   std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
   std::uint32_t gpus_added_ = 0;
   bool follows_gpus_ = false;

@@ -31,12 +31,12 @@ using GpuStates = InlineVector<GpuState, 8>;
 
 /// What can be seen of a node: equal values are one NodeClass and share every cached score.
 struct NodeState {
-  std::uint32_t shape = 0;        ///< into ClusterState::shapes()
-  bool schedulable = true;        ///< healthy, not cordoned
-  std::uint8_t hosted_kinds = 0;  ///< bit i: a pod of request kind i runs here (see request_kind)
-  std::int32_t replicas = 0;      ///< most tenants of one shared GPU, as its shape says; 0 = no limit
   std::int64_t cpu_free_milli = 0;
   std::int64_t memory_free_mib = 0;
+  std::uint32_t shape = 0;        ///< into ClusterState::shapes()
+  std::int32_t replicas = 0;      ///< most tenants of one shared GPU, as its shape says; 0 = no limit
+  bool schedulable = true;        ///< healthy, not cordoned
+  std::uint8_t hosted_kinds = 0;  ///< bit i: a pod of request kind i runs here (see request_kind)
   GpuStates gpus;
 
   friend bool operator==(const NodeState&, const NodeState&) = default;
