@@ -68,17 +68,18 @@ class IndexBitset {
     return none;
   }
 
-  bool contains(std::uint32_t i) const { return (levels_[0][i >> 6] >> (i & 63) & 1U) != 0; }
+  bool contains(std::uint32_t i) const { return (words_[i >> 6] >> (i & 63) & 1U) != 0; }
 
   /// The largest member < i, or none. Contract: i <= capacity.
   std::uint32_t previous(std::uint32_t i) const {
-    for (std::size_t level = 0; level < levels_.size() && i > 0; ++level) {
+    for (std::size_t level = 0; level < level_count_ && i > 0; ++level) {
       const std::uint32_t word = (i - 1) >> 6;
-      const std::uint64_t rest = levels_[level][word] & (~std::uint64_t{0} >> (63 - ((i - 1) & 63)));
+      const std::uint64_t rest = words_[level_start_[level] + word] & (~std::uint64_t{0} >> (63 - ((i - 1) & 63)));
       if (rest != 0) {
         std::uint32_t found = (word << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(rest));
         while (level-- > 0) {
-          found = (found << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(levels_[level][found]));
+          const std::uint64_t below = words_[level_start_[level] + found];
+          found = (found << 6) + 63U - static_cast<std::uint32_t>(std::countl_zero(below));
         }
         return found;
       }
