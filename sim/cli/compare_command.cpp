@@ -1,134 +1,18 @@
-#include <algorithm>
-#include <array>
-#include <iomanip>
 #include <iostream>
 #include <numeric>
-#include <sstream>
 #include <thread>
-
-#include <nlohmann/json.hpp>
 
 #include "gpusched/base/philox.hpp"
 #include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 #include "commands.hpp"
+#include "comparison_table.hpp"
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {
 
 namespace {
-
-/// One column of the table: what it shows and how large it prints.
-struct Column {
-  const char* name;
-  const char* key;
-  double (*value)(const sim::Summary&);
-  double scale;
-  int digits;
-  bool (*shown)(const std::vector<sim::ComparedRun>&);
-};
-
-bool always(const std::vector<sim::ComparedRun>&) { return true; }
-bool any(const std::vector<sim::ComparedRun>& runs, double (*value)(const sim::Summary&)) {
-  return std::any_of(runs.begin(), runs.end(), [&](const sim::ComparedRun& run) { return value(run.summary) > 0; });
-}
-
-const std::array<Column, 9>& columns() {
-  using S = sim::Summary;
-  using Runs = std::vector<sim::ComparedRun>;
-  static const std::array<Column, 9> table = {{
-      {"accepted %", "acceptance", [](const S& s) { return s.acceptance; }, 100, 2, always},
-      {"by size %", "acceptance_by_size", [](const S& s) { return s.acceptance_by_size; }, 100, 2, always},
-      {"GPU alloc %", "gpu_allocation", [](const S& s) { return s.gpu_allocation; }, 100, 2, always},
-      {"frag GPUs", "fragment_gpus", [](const S& s) { return s.fragment_gpus; }, 1, 1,
-       [](const Runs& r) { return any(r, [](const S& s) { return s.fragment_gpus; }); }},
-      {"unus. slices", "unusable_slices", [](const S& s) { return s.unusable_slices; }, 1, 1,
-       [](const Runs& r) { return any(r, [](const S& s) { return s.unusable_slices; }); }},
-      {"active GPUs", "active_gpus", [](const S& s) { return s.active_gpus; }, 1, 1, always},
-      {"wait p50 s", "wait_s_p50", [](const S& s) { return s.wait_s_p50; }, 1, 0,
-       [](const Runs& r) { return any(r, [](const S& s) { return s.wait_s_p99; }); }},
-      {"wait p99 s", "wait_s_p99", [](const S& s) { return s.wait_s_p99; }, 1, 0,
-       [](const Runs& r) { return any(r, [](const S& s) { return s.wait_s_p99; }); }},
-      {"evictions", "evictions", [](const S& s) { return static_cast<double>(s.evictions); }, 1, 1,
-       [](const Runs& r) { return any(r, [](const S& s) { return static_cast<double>(s.evictions); }); }},
-  }};
-  return table;
-}
-
-sim::Estimate estimate_of(const Column& column, const std::vector<sim::ComparedRun>& runs, std::size_t policy) {
-  std::vector<double> values;
-  for (const sim::ComparedRun& run : runs) {
-    if (run.policy == policy) {
-      values.push_back(column.scale * column.value(run.summary));
-    }
-  }
-  return sim::estimate(values);
-}
-
-void print_table(const std::vector<std::string>& policies, const std::vector<sim::ComparedRun>& runs, int seeds) {
-  std::size_t width = 16;
-  for (const std::string& policy : policies) {
-    width = std::max(width, policy.size() + 1);
-  }
-  std::cout << std::left << std::setw(static_cast<int>(width)) << "policy" << std::right;
-  for (const Column& column : columns()) {
-    if (column.shown(runs)) {
-      std::cout << std::setw(17) << column.name;
-    }
-  }
-  std::cout << "\n";
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    std::cout << std::left << std::setw(static_cast<int>(width)) << policies[i] << std::right;
-    for (const Column& column : columns()) {
-      if (!column.shown(runs)) {
-        continue;
-      }
-      const sim::Estimate estimate = estimate_of(column, runs, i);
-      std::ostringstream cell;
-      cell << std::fixed << std::setprecision(column.digits) << estimate.mean;
-      if (seeds > 1) {
-        cell << " +-" << estimate.half_width;
-      }
-      std::cout << std::setw(17) << cell.str();
-    }
-    std::cout << "\n";
-  }
-  if (seeds > 1) {
-    std::cout << "mean of " << seeds << " seeds, +- half width of the 95 % confidence interval\n";
-  }
-}
-
-std::string table_json(const std::vector<std::string>& policies, const std::vector<sim::ComparedRun>& runs) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    nlohmann::ordered_json row;
-    row["policy"] = policies[i];
-    for (const Column& column : columns()) {
-      const sim::Estimate estimate = estimate_of(column, runs, i);
-      row[column.key] = {{"mean", estimate.mean / column.scale}, {"ci95", estimate.half_width / column.scale}};
-    }
-    json.push_back(std::move(row));
-  }
-  return json.dump(2) + "\n";
-}
-
-std::string runs_csv(const std::vector<std::string>& policies, const std::vector<sim::ComparedRun>& runs) {
-  std::ostringstream text;
-  text << "policy,seed";
-  for (const Column& column : columns()) {
-    text << "," << column.key;
-  }
-  text << "\n" << std::setprecision(10);
-  for (const sim::ComparedRun& run : runs) {
-    text << "\"" << policies[run.policy] << "\"," << run.seed;
-    for (const Column& column : columns()) {
-      text << "," << column.value(run.summary);
-    }
-    text << "\n";
-  }
-  return text.str();
-}
 
 /// A recorded trace has no seed of its own: each seed shuffles the node order, which breaks ties, so that the interval
 /// shows how much of a result is luck with names.
@@ -206,14 +90,14 @@ Status compare(const CompareArguments& arguments) {
     return runs.error();
   }
   if (!arguments.out.empty()) {
-    if (Status written = sim::write_text(arguments.out, runs_csv(names, runs.value())); !written) {
+    if (Status written = sim::write_text(arguments.out, comparison_csv(names, runs.value())); !written) {
       return written;
     }
   }
   if (arguments.json) {
-    std::cout << table_json(names, runs.value());
+    std::cout << comparison_json(names, runs.value());
   } else {
-    print_table(names, runs.value(), arguments.seeds);
+    print_comparison(names, runs.value(), arguments.seeds);
   }
   return {};
 }

@@ -50,8 +50,8 @@ void print_execution(const sim::ExecutionSummary& s) {
   line("starts", starts);
   line("wait p95 in the window", decimals(s.wait_s_p95, 1) + " s");
   line("out of memory / crashes", std::to_string(s.oom_kills) + " / " + std::to_string(s.crashes));
-  line("violations", "isolation " + std::to_string(s.isolation_violations) + ", trust " +
-                         std::to_string(s.trust_violations));
+  line("violations",
+       "isolation " + std::to_string(s.isolation_violations) + ", trust " + std::to_string(s.trust_violations));
 }
 
 void print_summary(const sim::Summary& s, const std::string& policy) {

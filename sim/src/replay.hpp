@@ -143,8 +143,8 @@ class Replay {
   std::vector<HealthStep> health_steps_;
   std::priority_queue<Pending, std::vector<Pending>, std::greater<>> agenda_;
   std::optional<GpuReservations> reservations_;  // of the queue `lines`
-  std::optional<ExecutionModel> execution_;  // of traces with job profiles
-  std::vector<std::uint32_t> job_of_unit_;   // in execution_, or not_executed
+  std::optional<ExecutionModel> execution_;      // of traces with job profiles
+  std::vector<std::uint32_t> job_of_unit_;       // in execution_, or not_executed
   std::vector<std::uint32_t> unit_of_job_;
   std::vector<JobEnd> ended_jobs_;
   std::vector<Candidate> places_;

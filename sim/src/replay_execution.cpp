@@ -141,7 +141,8 @@ void Replay::finish_execution() {
   execution_->run_until(until_ns_, ended_jobs_);
   GPUSCHED_CHECK(ended_jobs_.empty(), "a job ended after the replay");
   const TimeNs end_ns = std::max(now_, until_ns_);
-  result_.summary.execution = execution_->summary(end_ns, offered_cost_shares(trace_, window_, options_.execution.constants));
+  result_.summary.execution =
+      execution_->summary(end_ns, offered_cost_shares(trace_, window_, options_.execution.constants));
   for (std::uint32_t unit = 0; unit < units_.size(); ++unit) {
     if (const std::uint32_t job = job_of_unit_[unit]; job != not_executed) {
       result_.accounts[job_of_pod_[pods_of(unit)[0].value]] = execution_->account(job, end_ns);

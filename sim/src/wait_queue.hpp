@@ -31,7 +31,8 @@ class WaitQueue {
   virtual void push(const WaitingUnit& waiting) = 0;
   /// Units that are not in line are ignored.
   virtual void remove(const WaitingUnit& waiting) = 0;
-  /// Tries units in order. `try_start` returns true when the unit started; it leaves the queue. Units may join meanwhile.
+  /// Tries units in order. `try_start` returns true when the unit started; it leaves the queue. Units may join
+  /// meanwhile.
   virtual void pass(const TryStart& try_start) = 0;
   /// Whether a newcomer of this priority may be tried before it waits.
   virtual bool tries_newcomer(std::int32_t priority) const = 0;

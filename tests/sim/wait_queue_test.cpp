@@ -81,7 +81,10 @@ TEST(WaitQueueTest, UnitsMayJoinDuringAPass) {
   queue.pass([&](std::uint32_t unit) {
     seen.push_back(unit);
     if (unit == 1) {
-      queue.push({.unit = 2, .priority = 0, .submit_ns = 1, .unit_class = 7});  // a victim of the same class, submitted earlier
+      queue.push({.unit = 2,
+                  .priority = 0,
+                  .submit_ns = 1,
+                  .unit_class = 7});  // a victim of the same class, submitted earlier
       queue.push({.unit = 3, .priority = 0, .submit_ns = 1, .unit_class = 8});  // and one of a class of its own
     }
     return unit == 1;

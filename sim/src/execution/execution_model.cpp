@@ -29,15 +29,14 @@ void ExecutionModel::started(std::uint32_t job, std::span<const Candidate> place
       const std::uint32_t slot = partitions_.slot(place.node, part);
       PartitionTenant tenant{.job = job, .slice_slowdown_milli = milli_per_unit, .demand = {}, .slowdown = 1};
       if (part.range.size > 0) {
-        tenant.slice_slowdown_milli =
-            slice_slowdown_milli(*plan.profile, partitions_.model(place.node, part.gpu), part.profile,
-                                 options_.constants);
+        tenant.slice_slowdown_milli = slice_slowdown_milli(*plan.profile, partitions_.model(place.node, part.gpu),
+                                                           part.profile, options_.constants);
       }
       partitions_.join(slot, place.node, part, tenant);
       count_violations(job, slot);
       slots_[job].push_back(slot);
       const PartitionSharing sharing = partitions_.sharing(place.node, part);
-      mode_[job] = part.range.size > 0                        ? StartMode::mig
+      mode_[job] = part.range.size > 0                       ? StartMode::mig
                    : sharing == PartitionSharing::mps        ? StartMode::mps
                    : sharing == PartitionSharing::time_slice ? StartMode::time_slice
                                                              : StartMode::whole;
@@ -184,9 +183,8 @@ void ExecutionModel::show(std::uint32_t job) {
   for (const std::uint32_t slot : slots_[job]) {
     for (PartitionTenant& tenant : partitions_[slot].tenants) {
       if (tenant.job == job) {
-        tenant.demand = tenant.slice_slowdown_milli == milli_per_unit
-                            ? demand
-                            : on_slice(demand, tenant.slice_slowdown_milli);
+        tenant.demand =
+            tenant.slice_slowdown_milli == milli_per_unit ? demand : on_slice(demand, tenant.slice_slowdown_milli);
       }
     }
     refresh(slot);

@@ -44,9 +44,8 @@ Result<MeasuringWindow> measuring_window(const Trace& trace) {
                                .to_ns = to.value().value_or(std::max(default_to_ns, last_ns))};
   if (window.from_ns >= window.to_ns) {
     return Error{.code = ErrorCode::invalid_argument,
-                 .message = "the measuring window ends before it begins: " +
-                            std::to_string(window.from_ns / ns_per_s) + " s to " +
-                            std::to_string(window.to_ns / ns_per_s) + " s",
+                 .message = "the measuring window ends before it begins: " + std::to_string(window.from_ns / ns_per_s) +
+                            " s to " + std::to_string(window.to_ns / ns_per_s) + " s",
                  .file = {},
                  .line = 0,
                  .remedy = "Correct '#window_from_s' and '#window_to_s' of the trace"};

@@ -12,8 +12,6 @@ namespace gpusched::sim {
 
 namespace {
 
-constexpr double cost_memory_weight = 0.5;  // at which load is stated
-
 /// The model of most nodes' GPUs is the first one's: costs of classes are compared, not added up over models.
 GpuModelId first_model(const Trace& trace) {
   for (const TraceNode& node : trace.nodes) {
@@ -26,7 +24,7 @@ GpuModelId first_model(const Trace& trace) {
 
 double gpus_of(const GpuRequest& request, const JobProfile& profile, GpuModelId model, const PerfConstants& constants) {
   if (states_intent(request) || request.num_gpu > 1) {
-    return FluidCost(request, profile, model, constants).gpus(cost_memory_weight);
+    return FluidCost(request, profile, model, constants).gpus(load_memory_weight);
   }
   return static_cast<double>(request.gpu_milli) / static_cast<double>(milli_per_unit);
 }

@@ -11,9 +11,7 @@ namespace gpusched::sim {
 
 namespace {
 
-bool works(const TenantDemand& demand) {
-  return demand.service ? demand.load_milli > 0 : demand.activity_milli > 0;
-}
+bool works(const TenantDemand& demand) { return demand.service ? demand.load_milli > 0 : demand.activity_milli > 0; }
 
 std::int64_t memory_of(const GpuSpec& gpu, const GpuAssignment& part) {
   if (part.range.size == 0) {
@@ -50,9 +48,8 @@ void Partition::update_slowdowns(const PerfConstants& constants) {
 }
 
 bool Partition::others_work(const PartitionTenant& tenant) const {
-  return std::any_of(tenants.begin(), tenants.end(), [&](const PartitionTenant& other) {
-    return other.job != tenant.job && works(other.demand);
-  });
+  return std::any_of(tenants.begin(), tenants.end(),
+                     [&](const PartitionTenant& other) { return other.job != tenant.job && works(other.demand); });
 }
 
 void PartitionTable::add_node(const NodeSpec& node) {

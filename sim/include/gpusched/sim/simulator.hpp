@@ -108,7 +108,7 @@ struct Summary {
   double final_gpu_allocation = 0;
   std::vector<AcceptanceRow> acceptance_by_kind;
   std::optional<ExecutionSummary> execution;  ///< of traces with job profiles
-  RejectCounts rejected_by_reason{};  ///< jobs refused for good, by the reason that held for most nodes
+  RejectCounts rejected_by_reason{};          ///< jobs refused for good, by the reason that held for most nodes
 };
 
 /// The result of a replay.

@@ -49,8 +49,8 @@ class ExecutionModel {
 
   /// When something happens next by itself; never_ns when nothing will.
   TimeNs next_time() const;
-  /// Lets time pass until `limit`, or until jobs leave their places, whichever is sooner. Appends them; returns the time
-  /// reached. Contract: time does not go back, neither here nor in started() and stopped().
+  /// Lets time pass until `limit`, or until jobs leave their places, whichever is sooner. Appends them; returns the
+  /// time reached. Contract: time does not go back, neither here nor in started() and stopped().
   TimeNs run_until(TimeNs limit, std::vector<JobEnd>& ended);
 
   JobAccount account(std::uint32_t job, TimeNs now) const;
@@ -80,14 +80,14 @@ class ExecutionModel {
   MeasuringWindow window_;
   PartitionTable partitions_;
   std::vector<JobState> jobs_;
-  std::vector<Slots> slots_;               // by job: its partitions
-  std::vector<TimeNs> first_start_ns_;     // by job; -1 = never
-  std::vector<StartMode> mode_;            // by job
+  std::vector<Slots> slots_;            // by job: its partitions
+  std::vector<TimeNs> first_start_ns_;  // by job; -1 = never
+  std::vector<StartMode> mode_;         // by job
   JobAgenda agenda_;
   WindowPhase window_phase_ = WindowPhase::before;
   TimeNs now_ = 0;
-  ExecutionSummary counts_;   // what is counted as it happens
-  ExecutionSummary closed_;   // of the window, once it is over
+  ExecutionSummary counts_;  // what is counted as it happens
+  ExecutionSummary closed_;  // of the window, once it is over
 };
 
 }  // namespace gpusched::sim

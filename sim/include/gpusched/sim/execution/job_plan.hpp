@@ -30,7 +30,7 @@ struct JobPlan {
   const JobProfile* profile = nullptr;  ///< the true one
   TenantDemand demand{};                ///< on the whole GPU: mean load, working all the time
   TimeNs submit_ns = 0;
-  TimeNs life_ns = never_ns;  ///< running time of a service or a session
+  TimeNs life_ns = never_ns;                                ///< running time of a service or a session
   double work_s = std::numeric_limits<double>::infinity();  ///< of training, in seconds alone on whole GPUs
   double gpus = 1;
   double load = 0;                                                ///< of a service, mean

@@ -11,12 +11,12 @@
 namespace gpusched::sim {
 
 // What the study leaves open, or states as a constant (docs/execution.md says which).
-inline constexpr double load_low = 0.6;                   ///< of a service's mean load
+inline constexpr double load_low = 0.6;  ///< of a service's mean load
 inline constexpr double load_high = 1.8;
 inline constexpr double load_high_probability = 1.0 / 3.0;
 inline constexpr double load_step_mean_s = 600;
 inline constexpr double cell_work_median_s = 110;
-inline constexpr double cell_work_mean_s = 181.3593398;   ///< lognormal, sigma 1: median x sqrt(e)
+inline constexpr double cell_work_mean_s = 181.3593398;  ///< lognormal, sigma 1: median x sqrt(e)
 inline constexpr TimeNs memory_peak_after_ns = 60 * ns_per_s;
 inline constexpr TimeNs training_restart_ns = 30 * ns_per_s;
 inline constexpr TimeNs service_outage_ns = 60 * ns_per_s;
