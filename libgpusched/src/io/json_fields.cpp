@@ -9,6 +9,7 @@ namespace gpusched::io {
 namespace {
 
 constexpr std::size_t shown_bytes = 60;
+constexpr int most_levels = 32;  // showing a value descends into it: a million levels would end the stack
 
 /// A value as an error shows it. Bytes that are not UTF-8 cannot be shown.
 std::string shown(const Json& value) {
@@ -25,7 +26,9 @@ std::string shown(const Json& value) {
 Result<Json> parse_json(std::string_view text, const std::string& file) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   std::string repeated;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+  int levels = 0;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    levels = std::max(levels, depth);
     if (event == Json::parse_event_t::object_start) {
       keys.emplace_back();
     } else if (event == Json::parse_event_t::object_end) {
@@ -39,6 +42,11 @@ Result<Json> parse_json(std::string_view text, const std::string& file) {
   Error error{.code = ErrorCode::data_loss, .message = {}, .file = file, .line = 0, .remedy = {}};
   try {
     Json json = Json::parse(text, watch);
+    if (levels > most_levels) {
+      error.code = ErrorCode::invalid_argument;
+      error.message = "nested " + std::to_string(levels) + " levels deep, more than " + std::to_string(most_levels);
+      return error;
+    }
     if (repeated.empty()) {
       return json;
     }

@@ -341,7 +341,8 @@ TEST(ModeMixTest, UnknownHidesProfilesFromTheSchedulerAndChangesNothingElse) {
 }
 
 TEST(ModeMixTest, SmallServicesOnly) {
-  for (const Job& job : jobs_of(generated({{"mix", "smalliso"}}, 1), [](const JobSpec&) { return true; })) {
+  const Trace trace = generated({{"mix", "smalliso"}}, 1);
+  for (const Job& job : jobs_of(trace, [](const JobSpec&) { return true; })) {
     EXPECT_EQ(job.spec->request.job_class, JobClass::always_on);
     EXPECT_TRUE(isolated(job));
     EXPECT_LE(memory_gib(job), 16);

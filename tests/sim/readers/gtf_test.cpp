@@ -385,6 +385,8 @@ TEST(GtfProfilesTest, BadProfilesAreErrorsThatNameFileAndProfile) {
   };
   EXPECT_EQ(refusal("{\"version\":1,\"profiles\":[").code, ErrorCode::data_loss);
   EXPECT_EQ(refusal("{\"version\":2,\"profiles\":[]}").code, ErrorCode::unsupported);
+  const Error deep = refusal(profiles_text(std::string(1'000'000, '[') + std::string(1'000'000, ']')));
+  EXPECT_NE(deep.message.find("levels deep"), std::string::npos) << deep.message;
   std::string above_one = service_profile;
   above_one.replace(above_one.find("0.18"), 4, "1.80");
   const Error error = refusal(profiles_text(std::string(training_profile) + "," + above_one));
