@@ -35,8 +35,8 @@ struct ChildLimits {
 
 /// How a program ended.
 struct ChildEnd {
-  int exit_code = -1;  ///< -1: ended by a signal
-  int signal = 0;      ///< 0: ended by itself
+  int exit_code = -1;   ///< -1: ended by a signal
+  int signal = 0;       ///< 0: ended by itself
   bool killed = false;  ///< by us, at the limit
   double wall_s = 0;
 };

@@ -34,8 +34,8 @@ struct SolverRow {
 std::string decimal(double value) { return std::to_string(value); }
 
 std::vector<std::string> cbc_arguments(const RunFiles& files, const SolverOptions& options, bool whole_costs) {
-  std::vector<std::string> words = {
-      files.program.filename().string(), "-timeMode", "elapsed", "-sec", decimal(options.time_limit_s), "-ratio", "0"};
+  std::vector<std::string> words = {files.program.filename().string(), "-timeMode", "elapsed", "-sec",
+                                    decimal(options.time_limit_s),     "-ratio",    "0"};
   if (whole_costs) {
     words.insert(words.end(), {"-allow", decimal(proves_integer_cost)});
   }
@@ -197,9 +197,8 @@ Result<SolverAnswer> solve(const LinearProgram& program, const SolverOptions& op
   }
   const SolverRow& row = *solver.value().row;
   const ChildLimits limits{.wall_s = options.time_limit_s + grace_s, .memory_mib = options.memory_limit_mib};
-  const Result<ChildEnd> end = run_child(
-      solver.value().program, row.arguments(files, options, program.all_integer()), folder.value().path(),
-      file("log.txt"), limits);
+  const Result<ChildEnd> end = run_child(solver.value().program, row.arguments(files, options, program.all_integer()),
+                                         folder.value().path(), file("log.txt"), limits);
   if (!end) {
     return end.error();
   }

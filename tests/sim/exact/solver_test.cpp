@@ -42,8 +42,8 @@ LinearProgram knapsack() {
   LinearProgram::Row weight{.name = "weight", .right_side = 14};
   const std::int64_t things[][2] = {{10, 15}, {8, 14}, {4, 6}, {3, 5}, {2, 3}};
   for (int i = 0; i < 5; ++i) {
-    weight.terms.push_back({program.add({.name = "x_" + std::to_string(i), .cost = -things[i][1], .upper = 1}),
-                            things[i][0]});
+    weight.terms.push_back(
+        {program.add({.name = "x_" + std::to_string(i), .cost = -things[i][1], .upper = 1}), things[i][0]});
   }
   program.rows.push_back(weight);
   program.constant = 100;
@@ -85,13 +85,12 @@ TEST(SolverTest, ContinuousProgramsComeWithDuals) {
 
 TEST(SolverTest, ContradictionsAndOpenEndsAreToldApart) {
   LinearProgram program = knapsack();
-  program.rows.push_back({.name = "much", .terms = {{0, 1}, {1, 1}},
-                          .relation = LinearProgram::Relation::at_least, .right_side = 2});
+  program.rows.push_back(
+      {.name = "much", .terms = {{0, 1}, {1, 1}}, .relation = LinearProgram::Relation::at_least, .right_side = 2});
   EXPECT_EQ(solve(program, {}).value().status, SolverStatus::infeasible);
   LinearProgram open;
   open.add({.name = "x", .cost = -1});
-  open.rows.push_back(
-      {.name = "r", .terms = {{0, 1}}, .relation = LinearProgram::Relation::at_least, .right_side = 2});
+  open.rows.push_back({.name = "r", .terms = {{0, 1}}, .relation = LinearProgram::Relation::at_least, .right_side = 2});
   EXPECT_EQ(solve(open, {}).value().status, SolverStatus::unbounded);
 }
 
@@ -145,8 +144,9 @@ INSTANTIATE_TEST_SUITE_P(Lies, SolverLieTest,
                                            Lie{crash.c_str(), "signal 11"}));
 
 TEST(SolverTest, ASolverThatOverrunsItsTimeIsStopped) {
-  const FakeSolver fake("echo 'Lower bound: -30.5'\necho 'Stopped on time (no integer solution - continuous used) - "
-                        "objective value -30.5' > solution.txt\n");
+  const FakeSolver fake(
+      "echo 'Lower bound: -30.5'\necho 'Stopped on time (no integer solution - continuous used) - "
+      "objective value -30.5' > solution.txt\n");
   const PathGuard path(fake.path());
   const SolverAnswer answer = solve(knapsack(), {.solver = SolverName::cbc}).value();
   EXPECT_EQ(answer.status, SolverStatus::limit);
