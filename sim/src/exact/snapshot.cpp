@@ -172,8 +172,8 @@ Status check_job(const SnapshotJob& job) {
       return covered;
     }
   }
-  if (job.residence && (job.residence->alternative >= job.alternatives.size() ||
-                        !is_cost(job.residence->move_cost_milli))) {
+  if (job.residence &&
+      (job.residence->alternative >= job.alternatives.size() || !is_cost(job.residence->move_cost_milli))) {
     return problem(ErrorCode::invalid_argument,
                    "job '" + job.id + "' runs in an alternative that it does not have, or its move costs too much");
   }

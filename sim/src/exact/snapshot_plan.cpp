@@ -14,7 +14,7 @@ namespace {
 /// An instance that runs or is made on a GPU of a group.
 struct Interval {
   SliceRange range{};
-  int shape = -1;         ///< of one that is made; else -1
+  int shape = -1;          ///< of one that is made; else -1
   std::int32_t part = -1;  ///< of a Stay; else -1
 };
 
@@ -108,12 +108,14 @@ std::size_t PlanReader::cut(std::size_t index, std::size_t next) {
   const GpuGroup& group = groups_.groups[index];
   std::vector<Interval> intervals;
   for (std::size_t part = 0; part < group.parts.size(); ++part) {
-    const std::int64_t staying = group.parts[part].part.range.size > 0 ? value(program_.stays[group.parts[part].stay]) : 0;
+    const std::int64_t staying =
+        group.parts[part].part.range.size > 0 ? value(program_.stays[group.parts[part].stay]) : 0;
     intervals.insert(intervals.end(), static_cast<std::size_t>(staying),
                      {.range = group.parts[part].part.range, .part = static_cast<std::int32_t>(part)});
   }
   const auto& placements = program_.groups[index].placements;
-  const MigLattice* lattice = placements.empty() ? nullptr : &MigLattice::of(snapshot_.nodes[group.node].spec.gpus[0].model);
+  const MigLattice* lattice =
+      placements.empty() ? nullptr : &MigLattice::of(snapshot_.nodes[group.node].spec.gpus[0].model);
   for (std::size_t p = 0; p < placements.size(); ++p) {
     intervals.insert(intervals.end(), static_cast<std::size_t>(value(placements[p])),
                      {.range = lattice->placements()[p].range, .shape = lattice->placements()[p].shape});
@@ -123,7 +125,8 @@ std::size_t PlanReader::cut(std::size_t index, std::size_t next) {
                    [](const Interval& a, const Interval& b) { return a.range.start < b.range.start; });
   std::vector<int> free_from;  // by cut GPU: its first unit that is still free
   for (const Interval& interval : intervals) {
-    const auto found = std::find_if(free_from.begin(), free_from.end(), [&](int unit) { return unit <= interval.range.start; });
+    const auto found =
+        std::find_if(free_from.begin(), free_from.end(), [&](int unit) { return unit <= interval.range.start; });
     const auto member = next + static_cast<std::size_t>(found - free_from.begin());
     const int end = interval.range.start + interval.range.size;
     if (found == free_from.end()) {
@@ -132,8 +135,12 @@ std::size_t PlanReader::cut(std::size_t index, std::size_t next) {
       *found = end;
     }
     if (interval.part < 0) {
-      supply_[group.node].instances[interval.shape].push_back({.gpu = group.gpus[member], .range = interval.range});
-    } else if (const Stay& stay = groups_.stays[group.parts[static_cast<std::size_t>(interval.part)].stay]; stay.jobs.size() > 1) {
+      GpuAssignment made;
+      made.gpu = group.gpus[member];
+      made.range = interval.range;
+      supply_[group.node].instances[interval.shape].push_back(made);
+    } else if (const Stay& stay = groups_.stays[group.parts[static_cast<std::size_t>(interval.part)].stay];
+               stay.jobs.size() > 1) {
       keep(stay, member);  // any member will do: all GPUs of the group hold such a job at the same place
     }
   }

@@ -111,8 +111,7 @@ void ProgramWriter::write_comments() {
     lines.push_back("node " + std::to_string(i) + " = " + snapshot_.nodes[i].spec.name);
   }
   for (std::size_t i = 0; i < groups_.classes.size(); ++i) {
-    lines.push_back("class " + std::to_string(i) + " = jobs like " +
-                    snapshot_.jobs[groups_.classes[i].example].id);
+    lines.push_back("class " + std::to_string(i) + " = jobs like " + snapshot_.jobs[groups_.classes[i].example].id);
   }
 }
 
@@ -122,11 +121,11 @@ void ProgramWriter::add_stays() {
     const auto count = static_cast<std::int64_t>(stay.jobs.size());
     // Leaving costs the move: all of them to begin with, less one move for each that stays.
     program().constant += count * stay.move_cost_milli;
-    out_.stays.push_back(program().add(
-        {.name = name_of("stay", {i}),
-         .cost = alternative_of(stay.job_class, stay.alternative).penalty_milli - stay.move_cost_milli,
-         .lower = stay.pinned ? count : 0,
-         .upper = count}));
+    out_.stays.push_back(
+        program().add({.name = name_of("stay", {i}),
+                       .cost = alternative_of(stay.job_class, stay.alternative).penalty_milli - stay.move_cost_milli,
+                       .lower = stay.pinned ? count : 0,
+                       .upper = count}));
     demand_[stay.job_class].push_back({out_.stays.back(), 1});
   }
 }
@@ -185,8 +184,8 @@ void ProgramWriter::add_group_variables(std::size_t index, const std::vector<Eli
     variables.cut = program().add({.name = name_of("cut", {index}), .cost = price_milli, .upper = most});
     const MigLattice& lattice = MigLattice::of(snapshot_.nodes[group.node].spec.gpus[0].model);
     for (const MigPlacement& placement : lattice.placements()) {
-      const bool wanted = std::any_of(eligible.begin(), eligible.end(),
-                                      [&](const Eligible& e) { return e.shape == placement.shape; });
+      const bool wanted =
+          std::any_of(eligible.begin(), eligible.end(), [&](const Eligible& e) { return e.shape == placement.shape; });
       variables.placements.push_back(
           wanted ? program().add({.name = name_of("make", {index, static_cast<std::size_t>(placement.shape),
                                                            static_cast<std::size_t>(placement.range.start)}),
@@ -232,9 +231,7 @@ VariableIndex ProgramWriter::add_use(const Eligible& eligible, std::uint32_t nod
   std::string name = name_of("use", {eligible.job_class, eligible.alternative, node});
   name += bin < 0 ? std::string() : name_of("", {static_cast<std::size_t>(bin)});
   const VariableIndex count = program().add(
-      {.name = name,
-       .cost = alternative_of(eligible.job_class, eligible.alternative).penalty_milli,
-       .upper = most});
+      {.name = name, .cost = alternative_of(eligible.job_class, eligible.alternative).penalty_milli, .upper = most});
   out_.uses.push_back({.job_class = eligible.job_class,
                        .alternative = eligible.alternative,
                        .node = node,
@@ -434,9 +431,8 @@ void ProgramWriter::write_demand() {
   for (std::size_t i = 0; i < groups_.classes.size(); ++i) {
     const JobClass& jobs = groups_.classes[i];
     const std::int64_t count = static_cast<std::int64_t>(jobs.newcomers.size()) + jobs.residents;
-    out_.rejects.push_back(program().add({.name = name_of("reject", {i}),
-                                          .cost = snapshot_.jobs[jobs.example].reject_cost_milli,
-                                          .upper = count}));
+    out_.rejects.push_back(program().add(
+        {.name = name_of("reject", {i}), .cost = snapshot_.jobs[jobs.example].reject_cost_milli, .upper = count}));
     demand_[i].push_back({out_.rejects.back(), 1});
     add_row(name_of("class", {i}), std::move(demand_[i]), Relation::equal, count);
   }
