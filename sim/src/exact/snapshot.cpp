@@ -34,6 +34,12 @@ Result<ClusterState> empty_cluster(const Snapshot& snapshot) {
     if (!is_cost(node.price_milli)) {
       return problem(ErrorCode::invalid_argument, "the price of node '" + node.spec.name + "' is out of range");
     }
+    for (const GpuSpec& gpu : node.spec.gpus) {
+      if (gpu != node.spec.gpus[0]) {
+        return problem(ErrorCode::unsupported, "node '" + node.spec.name + "' has GPUs of different memory",
+                       "Describe it as one node per size");
+      }
+    }
     if (Status added = state.apply({0, NodeAdded{node.spec}}); !added) {
       return added.error();
     }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int32_t gpus_per_node = 4;
 constexpr std::int32_t most_tenants = 4;
+constexpr int attempts_per_resident = 3;
 constexpr std::int64_t host_memory_mib_per_gpu = 131'072;
 /// Cores per GPU, by node. Seven instances of one slice with 2 to 4 cores each want 14 to 28.
 constexpr std::array<std::int64_t, 4> cores_per_gpu = {8, 12, 16, 24};
@@ -64,18 +65,32 @@ constexpr std::array<Kind, 16> kinds = {{
     {"tenant-small", 1, 3500, {{{"1g.10gb"}, {"1g.6gb", 1000, 1, mig, 100}, {"2g.12gb"}, no_way}}},
     {"tenant-medium", 3, 6500, {{{"2g.20gb"}, {"1g.20gb", 1000, 1, mig, 250}, {"4g.24gb"}, no_way}}},
     {"tenant-large", 4, 11'500, {{{"3g.40gb"}, {"2g.20gb", 1000, 1, mig, 900}, no_way, no_way}}},
-    {"notebook", 2, 2000, {{{"", 250, 1, turns, 0, 10'240}, {"1g.10gb", 1000, 1, mig, 120}, {"1g.6gb", 1000, 1, mig, 250}, no_way}}},
-    {"notebook-large", 4, 4000, {{{"", 500, 1, turns, 0, 20'480}, {"2g.20gb", 1000, 1, mig, 200}, {"1g.20gb", 1000, 1, mig, 400}, no_way}}},
-    {"burst", 1, 1500, {{{"", 125, 1, mps, 0, 4'096}, {"", 250, 1, turns, 60, 4'096}, {"1g.10gb", 1000, 1, mig, 90}, {"1g.6gb"}}}},
-    {"batch-small", 2, 2500, {{{"2g.20gb"}, {"1g.10gb", 1000, 1, mig, 400}, {"2g.12gb", 1000, 1, mig, 200}, {"", 250, 1, mps, 300, 8'192}}}},
+    {"notebook",
+     2,
+     2000,
+     {{{"", 250, 1, turns, 0, 10'240}, {"1g.10gb", 1000, 1, mig, 120}, {"1g.6gb", 1000, 1, mig, 250}, no_way}}},
+    {"notebook-large",
+     4,
+     4000,
+     {{{"", 500, 1, turns, 0, 20'480}, {"2g.20gb", 1000, 1, mig, 200}, {"1g.20gb", 1000, 1, mig, 400}, no_way}}},
+    {"burst",
+     1,
+     1500,
+     {{{"", 125, 1, mps, 0, 4'096}, {"", 250, 1, turns, 60, 4'096}, {"1g.10gb", 1000, 1, mig, 90}, {"1g.6gb"}}}},
+    {"batch-small",
+     2,
+     2500,
+     {{{"2g.20gb"}, {"1g.10gb", 1000, 1, mig, 400}, {"2g.12gb", 1000, 1, mig, 200}, {"", 250, 1, mps, 300, 8'192}}}},
     {"batch-medium", 6, 8000, {{{"4g.40gb"}, {"2g.20gb", 1000, 1, mig, 700}, {"", 500, 1, mps, 350, 30'720}, no_way}}},
-    {"training", 10, 16'000, {{{"", 1000, 1, alone, 0}, {"7g.80gb", 1000, 1, mig, 100}, {"4g.40gb", 1000, 1, mig, 1500}, no_way}}},
+    {"training",
+     10,
+     16'000,
+     {{{"", 1000, 1, alone, 0}, {"7g.80gb", 1000, 1, mig, 100}, {"4g.40gb", 1000, 1, mig, 1500}, no_way}}},
     {"training-pair", 20, 30'000, {{{"", 1000, 2, alone, 0}, no_way, no_way, no_way}}},
     {"two-slices", 4, 7000, {{{"2g.20gb", 1000, 2, mig, 0}, {"1g.20gb", 1000, 2, mig, 300}, no_way, no_way}}},
 }};
 /// How often a kind may be drawn, against the others; each snapshot draws its own weight below this one.
-constexpr std::array<std::uint32_t, kinds.size()> most_weight = {14, 6, 4, 2, 1, 12, 4, 1,
- 14, 4, 14, 6, 2, 1, 1, 1};
+constexpr std::array<std::uint32_t, kinds.size()> most_weight = {14, 6, 4, 2, 1, 12, 4, 1, 14, 4, 14, 6, 2, 1, 1, 1};
 
 SnapshotJob job_of(const Kind& kind) {
   SnapshotJob job;
@@ -128,15 +143,15 @@ class ResidentPlacer {
     }
   }
 
-  /// False when the place that was drawn is not free.
-  bool place(std::uint32_t index, SnapshotJob& job, Philox& random) {
+  /// Does nothing when the place that was drawn is not free.
+  void place(std::uint32_t index, SnapshotJob& job, Philox& random) {
     SnapshotResidence residence;
     residence.alternative = random.next_below(static_cast<std::uint32_t>(job.alternatives.size()));
     const GpuRequest& request = job.alternatives[residence.alternative].request;
     const NodeId node{random.next_below(static_cast<std::uint32_t>(snapshot_.nodes.size()))};
     const RequestClassId kind = state_.intern(request);
     if (filter_.static_reason(state_, kind, state_.node(node).state.shape) != RejectReason::none) {
-      return false;
+      return;
     }
     residence.placement.node = node;
     for (std::int32_t i = 0; i < request.num_gpu; ++i) {
@@ -145,14 +160,14 @@ class ResidentPlacer {
     const bool share = request.mig_profile.empty() && request.gpu_milli < milli_per_unit;
     auto& sharing = sharing_[node.value][residence.placement.gpus[0].gpu];
     if (share && sharing && sharing != request.mode) {
-      return false;
+      return;
     }
     const PodId pod{index};
     const Status submitted = state_.apply({0, PodSubmitted{.pod = pod, .request = kind, .version = 0}});
     if (!submitted.ok() || !state_.apply({0, Reserved{pod, residence.placement}}).ok()) {
       const Status gone = state_.apply({0, PodFinished{.pod = pod, .version = 0}});
       GPUSCHED_CHECK(gone.ok(), gone.error().message);
-      return false;
+      return;
     }
     if (share) {
       sharing = request.mode;
@@ -161,7 +176,6 @@ class ResidentPlacer {
     residence.pinned = random.next_below(5) < 2;
     residence.move_cost_milli = move_costs_milli[random.next_below(move_costs_milli.size())];
     job.residence = residence;
-    return true;
   }
 
  private:
@@ -209,7 +223,8 @@ Snapshot generate_snapshot(const SnapshotSize& size, std::uint64_t seed) {
     const std::size_t kind = draw_row(of_jobs, weights);
     SnapshotJob job = job_of(kinds[kind]);
     job.id = numbered(std::string(kinds[kind].name) + "-", static_cast<std::size_t>(i), 3);
-    if (of_jobs.next_below(2) == 0) {
+    const bool was_there = of_jobs.next_below(2) == 0;
+    for (int attempt = 0; was_there && attempt < attempts_per_resident && !job.residence; ++attempt) {
       placer.place(static_cast<std::uint32_t>(i), job, of_places);
     }
     snapshot.jobs.push_back(std::move(job));

@@ -75,10 +75,9 @@ class NodeGrouper {
       std::sort(held.begin(), held.end(), [](const Holding& a, const Holding& b) {
         return std::tuple(a.part.range.start, a.job) < std::tuple(b.part.range.start, b.job);
       });
-      const std::int64_t memory_mib = snapshot_.nodes[node_].spec.gpus[gpu].memory_mib;
-      const auto [entry, is_new] = group_of_.try_emplace(signature_of(gpu, memory_mib), groups_.groups.size());
+      const auto [entry, is_new] = group_of_.try_emplace(signature_of(gpu), groups_.groups.size());
       if (is_new) {
-        groups_.groups.push_back({.node = node_, .memory_mib = memory_mib});
+        groups_.groups.push_back({.node = node_});
       }
       GpuGroup& group = groups_.groups[entry->second];
       group.gpus.push_back(gpu);
@@ -97,8 +96,8 @@ class NodeGrouper {
 
   /// Equal for GPUs that may change places. Instances and whole GPUs of jobs of one part may; the GPUs that one job
   /// holds whole may among each other; anything else is one of its kind.
-  Signature signature_of(std::uint16_t gpu, std::int64_t memory_mib) const {
-    Signature signature = {{memory_mib, 0, 0, 0, 0}};
+  Signature signature_of(std::uint16_t gpu) const {
+    Signature signature;
     for (const Holding& held : holdings_[gpu]) {
       const SnapshotResidence& residence = *snapshot_.jobs[held.job].residence;
       const bool instance = held.part.range.size > 0;

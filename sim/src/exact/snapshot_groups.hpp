@@ -35,7 +35,6 @@ struct StayPart {
 /// GPUs of one node that hold the same.
 struct GpuGroup {
   std::uint32_t node = 0;
-  std::int64_t memory_mib = 0;
   std::vector<std::uint16_t> gpus{};
   std::vector<StayPart> parts{};
 

@@ -6,6 +6,12 @@
 
 namespace gpusched::sim {
 
+namespace {
+
+constexpr std::size_t most_patterns = 500;  // columns per node and way of sharing
+
+}  // namespace
+
 struct SnapshotModel::Parts {
   const Snapshot& snapshot;
   SnapshotGroups groups;
@@ -22,7 +28,7 @@ Result<SnapshotModel> SnapshotModel::build(const Snapshot& snapshot) {
     return good.error();
   }
   SnapshotGroups groups = group_snapshot(snapshot);
-  SnapshotProgram program = make_snapshot_program(snapshot, groups);
+  SnapshotProgram program = make_snapshot_program(snapshot, groups, most_patterns);
   return SnapshotModel(std::make_unique<Parts>(Parts{snapshot, std::move(groups), std::move(program)}));
 }
 

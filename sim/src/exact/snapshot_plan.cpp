@@ -18,10 +18,10 @@ struct Interval {
   std::int32_t part = -1;  ///< of a Stay; else -1
 };
 
-/// What a node has to give to its Uses.
+/// What the newcomers of a node may take.
 struct NodeSupply {
-  std::map<int, std::vector<GpuAssignment>> instances{};  ///< by shape, in order of GPU and start
-  std::vector<std::uint16_t> wholes{};                    ///< GPUs
+  std::map<std::uint32_t, std::vector<GpuAssignment>> instances{};  ///< by shape
+  std::vector<std::uint16_t> vacant{};                              ///< GPUs
 };
 
 class PlanReader {
@@ -32,6 +32,7 @@ class PlanReader {
     plan_.choices.resize(snapshot.jobs.size());
     supply_.resize(snapshot.nodes.size());
     gpu_of_bin_.resize(program.bins.size());
+    seats_.resize(program.pools.size());
   }
 
   SnapshotPlan read() {
@@ -39,6 +40,7 @@ class PlanReader {
       take_group(group);
     }
     keep_single_stays();
+    share_vacant();
     collect_pending();
     for (const Use& use : program_.uses) {
       for (std::int64_t i = 0; i < value(use.count); ++i) {
@@ -67,6 +69,22 @@ class PlanReader {
 
   void take_group(std::size_t index);
   std::size_t cut(std::size_t index, std::size_t next);
+  void share_vacant();
+  std::uint16_t take_vacant(std::uint32_t node) {
+    std::vector<std::uint16_t>& vacant = supply_[node].vacant;
+    const std::uint16_t gpu = vacant.back();
+    vacant.pop_back();
+    return gpu;
+  }
+  std::uint16_t device_for(const Use& use) {
+    if (use.source != UseSource::pattern) {
+      return use.source == UseSource::bin ? gpu_of_bin_[use.index] : take_vacant(use.node);
+    }
+    std::vector<std::uint16_t>& seats = seats_[use.index][use.size];
+    const std::uint16_t gpu = seats.back();
+    seats.pop_back();
+    return gpu;
+  }
   void collect_pending();
   void serve(const Use& use);
 
@@ -75,12 +93,13 @@ class PlanReader {
   const SnapshotProgram& program_;
   std::span<const std::int64_t> values_;
   SnapshotPlan plan_;
-  std::vector<NodeSupply> supply_;                   // by node
-  std::vector<std::uint16_t> gpu_of_bin_;            // by bin
-  std::vector<std::vector<std::uint32_t>> pending_;  // by class: jobs without a place, the next one last
+  std::vector<NodeSupply> supply_;                              // by node
+  std::vector<std::uint16_t> gpu_of_bin_;                       // by bin
+  std::vector<std::vector<std::vector<std::uint16_t>>> seats_;  // by pool and size: GPUs
+  std::vector<std::vector<std::uint32_t>> pending_;             // by class: jobs without a place, the next one last
 };
 
-/// Gives each GPU of a group its role: held whole, cut, wanted whole, shared.
+/// Gives each GPU of a group its role: held whole, cut, shared by residents, vacant.
 void PlanReader::take_group(std::size_t index) {
   const GpuGroup& group = groups_.groups[index];
   std::size_t next = 0;  // GPUs before it have a role
@@ -93,13 +112,13 @@ void PlanReader::take_group(std::size_t index) {
     next = staying * (group.gpus.size() / stay.jobs.size());
   }
   next = cut(index, next);
-  for (std::int64_t i = 0; i < value(program_.groups[index].whole); ++i) {
-    supply_[group.node].wholes.push_back(group.gpus[next++]);
-  }
   for (std::size_t bin = 0; bin < program_.bins.size(); ++bin) {
-    if (program_.bins[bin].group == index && value(program_.bins[bin].open) == 1) {
+    if (program_.bins[bin].group == static_cast<std::int32_t>(index) && value(program_.bins[bin].open) == 1) {
       gpu_of_bin_[bin] = group.gpus[next++];
     }
+  }
+  for (std::int64_t i = 0; i < value(program_.groups[index].vacant); ++i) {
+    supply_[group.node].vacant.push_back(group.gpus[next++]);
   }
 }
 
@@ -138,13 +157,34 @@ std::size_t PlanReader::cut(std::size_t index, std::size_t next) {
       GpuAssignment made;
       made.gpu = group.gpus[member];
       made.range = interval.range;
-      supply_[group.node].instances[interval.shape].push_back(made);
+      supply_[group.node].instances[static_cast<std::uint32_t>(interval.shape)].push_back(made);
     } else if (const Stay& stay = groups_.stays[group.parts[static_cast<std::size_t>(interval.part)].stay];
                stay.jobs.size() > 1) {
       keep(stay, member);  // any member will do: all GPUs of the group hold such a job at the same place
     }
   }
   return next + free_from.size();
+}
+
+/// Opens vacant GPUs for sharing: the seats of each size by GPU.
+void PlanReader::share_vacant() {
+  for (std::size_t bin = 0; bin < program_.bins.size(); ++bin) {
+    if (program_.bins[bin].group < 0 && value(program_.bins[bin].open) == 1) {
+      gpu_of_bin_[bin] = take_vacant(program_.bins[bin].node);
+    }
+  }
+  for (std::size_t i = 0; i < program_.pools.size(); ++i) {
+    const SharePool& pool = program_.pools[i];
+    seats_[i].resize(pool.sizes.size());
+    for (std::size_t pattern = 0; pattern < pool.patterns.size(); ++pattern) {
+      for (std::int64_t n = 0; n < value(pool.counts[pattern]); ++n) {
+        const std::uint16_t gpu = take_vacant(pool.node);
+        for (std::size_t size = 0; size < pool.sizes.size(); ++size) {
+          seats_[i][size].insert(seats_[i][size].end(), static_cast<std::size_t>(pool.patterns[pattern][size]), gpu);
+        }
+      }
+    }
+  }
 }
 
 void PlanReader::collect_pending() {
@@ -169,22 +209,17 @@ void PlanReader::serve(const Use& use) {
   SnapshotPlan::Choice& choice = plan_.choices[job];
   choice.alternative = static_cast<std::int32_t>(use.alternative);
   choice.placement.node = NodeId{use.node};
-  NodeSupply& supply = supply_[use.node];
   for (std::int32_t i = 0; i < request.num_gpu; ++i) {
     GpuAssignment part;
-    if (use.shape >= 0) {
-      auto& instances = supply.instances[use.shape];
+    if (use.source == UseSource::instance) {
+      auto& instances = supply_[use.node].instances[use.index];
       part = instances.back();
       part.profile = use.profile;
       instances.pop_back();
-    } else if (use.bin >= 0) {
-      part.gpu = gpu_of_bin_[static_cast<std::size_t>(use.bin)];
-      part.share_milli = static_cast<std::uint16_t>(request.gpu_milli);
-      part.memory_mib = static_cast<std::int32_t>(request.gpu_memory_mib);
     } else {
-      part.gpu = supply.wholes.back();
-      part.share_milli = static_cast<std::uint16_t>(milli_per_unit);
-      supply.wholes.pop_back();
+      part.share_milli = static_cast<std::uint16_t>(request.gpu_milli);
+      part.memory_mib = request.gpu_milli < milli_per_unit ? static_cast<std::int32_t>(request.gpu_memory_mib) : 0;
+      part.gpu = device_for(use);
     }
     choice.placement.gpus.push_back(part);
   }
