@@ -23,8 +23,7 @@ struct Left {
 };
 
 Left all_of(const ShareRoom& room) {
-  return {milli_per_unit, room.memory_mib,
-          room.tenants > 0 ? room.tenants : std::numeric_limits<std::int64_t>::max()};
+  return {milli_per_unit, room.memory_mib, room.tenants > 0 ? room.tenants : std::numeric_limits<std::int64_t>::max()};
 }
 
 class PatternLister {

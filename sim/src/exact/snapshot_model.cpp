@@ -6,12 +6,6 @@
 
 namespace gpusched::sim {
 
-namespace {
-
-constexpr std::size_t most_patterns = 500;  // columns per node and way of sharing
-
-}  // namespace
-
 struct SnapshotModel::Parts {
   const Snapshot& snapshot;
   SnapshotGroups groups;
@@ -23,7 +17,7 @@ SnapshotModel::SnapshotModel(SnapshotModel&&) noexcept = default;
 SnapshotModel& SnapshotModel::operator=(SnapshotModel&&) noexcept = default;
 SnapshotModel::~SnapshotModel() = default;
 
-Result<SnapshotModel> SnapshotModel::build(const Snapshot& snapshot) {
+Result<SnapshotModel> SnapshotModel::build(const Snapshot& snapshot, std::size_t most_patterns) {
   if (Status good = check_snapshot(snapshot); !good) {
     return good.error();
   }

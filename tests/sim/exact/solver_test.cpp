@@ -154,6 +154,16 @@ TEST(SolverTest, ASolverThatOverrunsItsTimeIsStopped) {
   EXPECT_EQ(answer.bound, 100 - 30);  // whole costs: nothing is below 69.5
 }
 
+TEST(SolverTest, CbcIsAskedAgainWithoutAggregationWhereItBreaksOff) {
+  const FakeSolver fake(
+      "case \"$*\" in *aggregate*) kill -ABRT $$;; esac\n"
+      "echo 'Optimal - objective value -15.0\n 0 weight 10 0\n 0 x_0 1 0' > solution.txt\n");
+  const PathGuard path(fake.path());
+  const Result<SolverAnswer> answer = solve(knapsack(), {.solver = SolverName::cbc});
+  ASSERT_TRUE(answer.ok()) << answer.error().to_string();
+  EXPECT_EQ(answer.value().cost, 85);
+}
+
 TEST(SolverTest, MemoryLimitHolds) {
   const FakeSolver fake("ulimit -v > /dev/stderr\n[ $(ulimit -v) = 65536 ] || exit 3\nkill -ABRT $$\n");
   const PathGuard path(fake.path());

@@ -15,8 +15,13 @@ namespace gpusched::sim {
 /// Variables and rows: docs/models/exact.md.
 class SnapshotModel {
  public:
+  /// Ways to fill a shared GPU that are listed per node and way of sharing; where there are more, every vacant GPU is
+  /// looked at alone: the same optimum, later.
+  static constexpr std::size_t most_patterns = 500;
+
   /// The errors of check_snapshot(). The snapshot must outlive the model.
-  static Result<SnapshotModel> build(const Snapshot& snapshot);
+  static Result<SnapshotModel> build(const Snapshot& snapshot,
+                                     std::size_t most_patterns = SnapshotModel::most_patterns);
   SnapshotModel(SnapshotModel&&) noexcept;
   SnapshotModel& operator=(SnapshotModel&&) noexcept;
   ~SnapshotModel();
