@@ -54,7 +54,8 @@ class SnapshotBruteForce {
         Candidate place;
         place.node = NodeId{node};
         try_parts(index, a, place, 0, 0, [&](const Candidate& candidate) {
-          const bool stays = job.residence && job.residence->alternative == a && same_parts(job.residence->placement, candidate);
+          const bool stays =
+              job.residence && job.residence->alternative == a && same_parts(job.residence->placement, candidate);
           if (!pinned || stays) {
             put(index, a, candidate, cost_milli + job.alternatives[a].penalty_milli + (stays ? 0 : leaving));
           }
@@ -68,7 +69,8 @@ class SnapshotBruteForce {
 
   /// Every way to choose the parts of a job on a node, the order of its parts apart; a resident's own parts in theirs.
   template <typename Visit>
-  void try_parts(std::uint32_t job, std::uint32_t a, const Candidate& place, std::uint16_t gpu, int start, const Visit& visit) {
+  void try_parts(std::uint32_t job, std::uint32_t a, const Candidate& place, std::uint16_t gpu, int start,
+                 const Visit& visit) {
     const GpuRequest& request = snapshot_.jobs[job].alternatives[a].request;
     if (place.gpus.size() == static_cast<std::size_t>(request.num_gpu)) {
       visit(place);

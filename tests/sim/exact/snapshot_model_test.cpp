@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster_builders.hpp"
 #include "gpusched/base/philox.hpp"
 #include "gpusched/model/mig_packing.hpp"
 #include "gpusched/sim/exact/snapshot_generator.hpp"
+
+#include "cluster_builders.hpp"
 #include "sim/exact/snapshot_brute_force.hpp"
 
 namespace gpusched::sim {
@@ -22,7 +23,8 @@ using gpusched::test::share_on;
 using gpusched::test::share_request;
 using gpusched::test::whole_request;
 
-SnapshotJob job(std::string id, std::vector<SnapshotAlternative> alternatives, std::int64_t reject_cost_milli = 10'000) {
+SnapshotJob job(std::string id, std::vector<SnapshotAlternative> alternatives,
+                std::int64_t reject_cost_milli = 10'000) {
   return {.id = std::move(id), .alternatives = std::move(alternatives), .reject_cost_milli = reject_cost_milli};
 }
 
@@ -87,7 +89,8 @@ TEST(SnapshotModelTest, PatternsAndSingleGpusHaveTheSameOptimum) {
     const Result<SnapshotCost> cost = check_plan(snapshot, model.plan_of(answer.values));
     ASSERT_TRUE(cost.ok()) << cost.error().to_string();
     EXPECT_EQ(cost.value().total_milli(), answer.cost);
-    with_shares += model.program().variables.size() != SnapshotModel::build(snapshot).value().program().variables.size();
+    with_shares +=
+        model.program().variables.size() != SnapshotModel::build(snapshot).value().program().variables.size();
   }
   EXPECT_GT(with_shares, 12);
 }
@@ -177,10 +180,10 @@ TEST(SnapshotModelTest, JobsWithSeveralPartsStayOrMoveAsAWhole) {
   // Two instances of one job lie on both GPUs; a whole GPU is wanted. Moving the job costs less than rejecting.
   Snapshot snapshot;
   snapshot.nodes.push_back({gpu_node("a", "A100-80GB", 2), 0});
-  snapshot.jobs.push_back(resident(job("two", {{mig_request("1g.10gb", 2), 0}}),
-                                   place_on(NodeId{0}, {instance_on(0, "A100-80GB", "1g.10gb", 3),
-                                                        instance_on(1, "A100-80GB", "1g.10gb", 3)}),
-                                   500));
+  snapshot.jobs.push_back(resident(
+      job("two", {{mig_request("1g.10gb", 2), 0}}),
+      place_on(NodeId{0}, {instance_on(0, "A100-80GB", "1g.10gb", 3), instance_on(1, "A100-80GB", "1g.10gb", 3)}),
+      500));
   snapshot.jobs.push_back(job("whole", {{whole_request(1), 0}}));
   SnapshotOptimum optimum = optimum_of(snapshot);
   EXPECT_EQ(optimum.cost.total_milli(), 500);
@@ -195,7 +198,8 @@ TEST(SnapshotModelTest, JobsWithSeveralPartsStayOrMoveAsAWhole) {
 TEST(SnapshotModelTest, JobsWithoutGpusTakeCpuOnly) {
   Snapshot snapshot;
   snapshot.nodes.push_back({gpu_node("a", "A100-80GB", 1), 1000});
-  snapshot.jobs.push_back(resident(job("cpu", {{gpusched::test::cpu_request(12'000), 0}}), place_on(NodeId{0}), 100, true));
+  snapshot.jobs.push_back(
+      resident(job("cpu", {{gpusched::test::cpu_request(12'000), 0}}), place_on(NodeId{0}), 100, true));
   snapshot.jobs.push_back(job("more", {{gpusched::test::cpu_request(5'000), 0}}, 50));
   const SnapshotOptimum optimum = optimum_of(snapshot);
   EXPECT_EQ(optimum.cost.total_milli(), 50);

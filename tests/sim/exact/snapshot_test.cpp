@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster_builders.hpp"
 #include "gpusched/sim/exact/snapshot_generator.hpp"
+
+#include "cluster_builders.hpp"
 
 namespace gpusched::sim {
 namespace {
@@ -26,9 +27,8 @@ Snapshot small_snapshot() {
   moving.residence = {.placement = place_on(NodeId{0}, {instance_on(0, a100, "3g.40gb", 4)}), .move_cost_milli = 300};
   SnapshotJob pinned{.id = "pinned", .alternatives = {{mig_request("1g.10gb"), 0}}, .reject_cost_milli = 5000};
   pinned.residence = {.placement = place_on(NodeId{0}, {instance_on(0, a100, "1g.10gb", 2)}), .pinned = true};
-  SnapshotJob fresh{.id = "fresh",
-                    .alternatives = {{share_request(500), 40}, {whole_request(1), 70}},
-                    .reject_cost_milli = 9000};
+  SnapshotJob fresh{
+      .id = "fresh", .alternatives = {{share_request(500), 40}, {whole_request(1), 70}}, .reject_cost_milli = 9000};
   snapshot.jobs = {moving, pinned, fresh};
   return snapshot;
 }
@@ -61,9 +61,7 @@ TEST(SnapshotTest, WrongPlansAreRefusedWithTheJob) {
     const Result<SnapshotCost> cost = check_plan(snapshot, plan);
     return cost.ok() ? std::string("accepted") : cost.error().message;
   };
-  const auto names = [](const std::string& message, const char* job) {
-    return message.find(job) != std::string::npos;
-  };
+  const auto names = [](const std::string& message, const char* job) { return message.find(job) != std::string::npos; };
   // Taken, by an instance and by a neighbour.
   EXPECT_TRUE(names(refused(2, {0, place_on(NodeId{0}, {share_on(0, 500)})}), "fresh"));
   // Another share than asked for, another profile, an illegal start, no such GPU, no such node, too many parts.
@@ -93,8 +91,7 @@ TEST(SnapshotTest, TenantsOfAGpuShareItInOneWay) {
   EXPECT_NE(check_plan(snapshot, plan).error().message.find("otherwise than its neighbours"), std::string::npos);
   snapshot.nodes[0].spec.sharing = NodeSharing::mps;  // the node decides; a job that wants turns has no place here
   EXPECT_EQ(sharing_of(share_request(100), NodeSharing::mps), SnapshotSharing::mps);
-  EXPECT_EQ(sharing_of(snapshot.jobs[1].alternatives[0].request, NodeSharing::time_slice),
-            SnapshotSharing::time_slice);
+  EXPECT_EQ(sharing_of(snapshot.jobs[1].alternatives[0].request, NodeSharing::time_slice), SnapshotSharing::time_slice);
 }
 
 TEST(SnapshotTest, BadSnapshotsNameTheirFault) {
@@ -109,15 +106,16 @@ TEST(SnapshotTest, BadSnapshotsNameTheirFault) {
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.nodes.push_back(s.nodes[0]); }), "'n' occurs twice"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].alternatives.clear(); }), "'fresh' has no alternative"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].reject_cost_milli = -1; }), "rejecting job 'fresh'"));
-  EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].alternatives[0].penalty_milli = -1; }), "penalty of job 'fresh'"));
+  EXPECT_TRUE(
+      holds(message([](Snapshot& s) { s.jobs[2].alternatives[0].penalty_milli = -1; }), "penalty of job 'fresh'"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.nodes[0].price_milli = -1; }), "price of node 'n'"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].alternatives[0].request.num_gpu = 2; }), "shares of 2 GPUs"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].alternatives[0].request.gpu_milli = 0; }), "out of range"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[2].alternatives[0].request = mig_request("1g.10gb.me"); }),
                     "without +me"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[0].residence->alternative = 3; }), "job 'moving'"));
-  EXPECT_TRUE(holds(message([](Snapshot& s) { s.jobs[0].residence->placement = s.jobs[1].residence->placement; }),
-                    "moving"));
+  EXPECT_TRUE(
+      holds(message([](Snapshot& s) { s.jobs[0].residence->placement = s.jobs[1].residence->placement; }), "moving"));
   EXPECT_TRUE(holds(message([](Snapshot& s) { s.nodes[0].spec.gpus[1].memory_mib = 1; }), "different memory"));
 }
 
