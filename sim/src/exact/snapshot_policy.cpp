@@ -181,8 +181,8 @@ Result<SnapshotOrder> find_snapshot_order(std::string_view text) {
 
 Result<SnapshotPlan> plan_by_policy(const Snapshot& snapshot, const PolicyChoice& policy, SnapshotOrder order,
                                     std::uint64_t seed) {
-  Result<Engine> engine = Engine::create(
-      {.policy = policy, .seed = seed, .target = expected_mix(snapshot), .preemption = false});
+  Result<Engine> engine =
+      Engine::create({.policy = policy, .seed = seed, .target = expected_mix(snapshot), .preemption = false});
   if (!engine) {
     return engine.error();
   }
