@@ -9,6 +9,7 @@
 #include "gpusched/sim/exact/snapshot_generator.hpp"
 #include "gpusched/sim/exact/snapshot_model.hpp"
 #include "gpusched/sim/exact/snapshot_policy.hpp"
+
 #include "table_program.hpp"
 
 namespace {
@@ -25,7 +26,7 @@ struct Rule {
 /// What one snapshot gave.
 struct Instance {
   sim::SnapshotOptimum optimum, without_moves;
-  std::int64_t worth_milli = 0;           // of all jobs: the cost of rejecting them
+  std::int64_t worth_milli = 0;            // of all jobs: the cost of rejecting them
   std::vector<sim::SnapshotCost> by_rule;  // same order as the rules
   Status status;
 };
@@ -56,8 +57,7 @@ Status solve_instance(std::uint64_t index, const std::vector<Rule>& rules, const
     instance.by_rule.push_back(cost.value());
   }
   for (const bool pinned : {false, true}) {
-    const Result<sim::SnapshotOptimum> optimum =
-        sim::solve_snapshot(pinned ? all_pinned(snapshot) : snapshot, options);
+    const Result<sim::SnapshotOptimum> optimum = sim::solve_snapshot(pinned ? all_pinned(snapshot) : snapshot, options);
     if (!optimum) {
       return optimum.error();
     }
@@ -78,7 +78,8 @@ struct Gap {
   }
 };
 
-/// The bound of the solver stands for the optimum: where it was not proved, gaps are reported too large, never too small.
+/// The bound of the solver stands for the optimum: where it was not proved, gaps are reported too large, never too
+/// small.
 bool print_rows(const std::vector<Instance>& instances, const std::vector<Rule>& rules) {
   const auto count = static_cast<double>(instances.size());
   bool good = true;
@@ -129,7 +130,8 @@ void print_optimum(const std::vector<Instance>& instances) {
 
 int main(int argc, char** argv) {
   bench::TableArguments arguments(
-      "Solves generated snapshots of up to 32 GPUs x 200 jobs exactly and compares what the engine decides job by job.\n"
+      "Solves generated snapshots of up to 32 GPUs x 200 jobs exactly and compares what the engine decides job by "
+      "job.\n"
       "Cost gap: cost over the optimal cost. Value gap: what is lost of the optimum's value (worth of the jobs less "
       "cost).\nExit code 1 when an optimum is not proved, or a plan breaks a rule or costs less than the optimum.",
       {{"snapshots", "200", "how many"},
@@ -145,8 +147,7 @@ int main(int argc, char** argv) {
   const auto time_limit = arguments.range("time-limit");
   const Result<sim::SolverName> solver = sim::find_solver_name(arguments.text("solver"));
   if (!count || count->first == 0 || !first || !time_limit || !solver) {
-    std::cerr << (solver ? "--snapshots, --first-seed and --time-limit are whole numbers"
-                         : solver.error().to_string())
+    std::cerr << (solver ? "--snapshots, --first-seed and --time-limit are whole numbers" : solver.error().to_string())
               << "\n";
     return 2;
   }
@@ -161,8 +162,7 @@ int main(int argc, char** argv) {
     rules.push_back({policy.value(), sim::SnapshotOrder::decreasing_size, text + ", largest first"});
   }
   std::vector<Instance> instances(count->first);
-  const sim::SolverOptions options{.solver = solver.value(),
-                                   .time_limit_s = static_cast<double>(time_limit->first)};
+  const sim::SolverOptions options{.solver = solver.value(), .time_limit_s = static_cast<double>(time_limit->first)};
   bench::on_all_cores(instances.size(), [&](std::size_t i) {
     instances[i].status = solve_instance(first->first + i, rules, options, instances[i]);
   });
