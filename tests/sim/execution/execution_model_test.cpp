@@ -275,7 +275,6 @@ TEST(ExecutionModelTest, WorkDoneIsPaceTimesTime) {
   std::map<WorkKind, int> compared;
   double crash_loss_s = 0;
   for (std::uint32_t job = 0; job < expected_s.size(); ++job) {
-    world.model.state(job);
     const JobAccount account = world.model.account(job, now);
     const WorkKind kind = world.model.state(job).plan().kind;
     if (kind == WorkKind::training) {
