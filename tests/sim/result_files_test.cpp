@@ -1,5 +1,6 @@
 #include "gpusched/sim/result_files.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -137,6 +138,54 @@ TEST_F(ResultFilesTest, AnUnwritablePlaceIsAnErrorThatNamesIt) {
   ASSERT_FALSE(text.ok());
   EXPECT_EQ(text.error().code, ErrorCode::io);
   EXPECT_TRUE(write_text((directory_ / "made" / "on the way").string(), "x").ok());
+}
+
+TEST_F(ResultFilesTest, JobsWithProfilesHaveAnAccount) {
+  SimulationResult result = sample_result();
+  result.accounts.resize(3);
+  result.accounts[0] = {.goodput_class = GoodputClass::training,
+                        .mode = StartMode::mps,
+                        .work_s = 12.5,
+                        .slowdown = 1.25,
+                        .ok_share = 0,
+                        .slo_met = true,
+                        .oom_kills = 1};
+  result.accounts[1] = {.goodput_class = GoodputClass::burst,
+                        .mode = StartMode::mig,
+                        .work_s = 3,
+                        .slowdown = 0,
+                        .ok_share = .5,
+                        .slo_met = false,
+                        .oom_kills = 0};
+  result.accounts[2].goodput_class = GoodputClass::dev;
+  ASSERT_TRUE(write_results(directory_.string(), sample_trace(), result).ok());
+  const std::string jobs = read("jobs.csv");
+  const std::string header = jobs.substr(0, jobs.find('\n'));
+  EXPECT_TRUE(header.ends_with(",reason,class,mode,work_s,slowdown,ok_share,slo_met,oom_kills")) << header;
+  EXPECT_NE(jobs.find(",training,mps,12.5,1.25,,1,1\n"), std::string::npos) << jobs;
+  EXPECT_NE(jobs.find(",burst,mig,3,,0.5,0,0\n"), std::string::npos) << jobs;
+  EXPECT_NE(jobs.find(",dev,,,,,,\n"), std::string::npos) << jobs;
+  for (std::size_t begin = 0; begin < jobs.size(); begin = jobs.find('\n', begin) + 1) {
+    const std::string line = jobs.substr(begin, jobs.find('\n', begin) - begin);
+    if (line.find('"') == std::string::npos) {
+      EXPECT_EQ(std::count(line.begin(), line.end(), ','), std::count(header.begin(), header.end(), ',')) << line;
+    }
+  }
+}
+
+TEST_F(ResultFilesTest, TheSummaryOfTracesWithProfilesTellsOfGoodput) {
+  Summary summary;
+  EXPECT_FALSE(nlohmann::json::parse(summary_json(summary)).contains("execution"));
+  summary.execution.emplace();
+  summary.execution->goodput = .5;
+  summary.execution->served = {.1, .2, .3, .4, .5};
+  summary.execution->starts = {1, 2, 3, 4};
+  summary.execution->oom_kills = 7;
+  const nlohmann::json json = nlohmann::json::parse(summary_json(summary)).at("execution");
+  EXPECT_EQ(json.at("goodput"), .5);
+  EXPECT_EQ(json.at("served").at("gang"), .5);
+  EXPECT_EQ(json.at("starts").at("time_slice"), 3);
+  EXPECT_EQ(json.at("oom_kills"), 7);
 }
 
 }  // namespace

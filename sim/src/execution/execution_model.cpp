@@ -228,7 +228,9 @@ void ExecutionModel::set_slowdown(std::uint32_t job) {
   }
 }
 
-JobAccount ExecutionModel::account(std::uint32_t job, TimeNs now) const {
+JobAccount ExecutionModel::account(std::uint32_t job, TimeNs now) {
+  jobs_[job].settle(now);
+  reschedule(job);  // rounding may have moved the instant by a nanosecond
   JobAccount account = jobs_[job].account(now);
   if (first_start_ns_[job] >= 0) {
     account.mode = mode_[job];

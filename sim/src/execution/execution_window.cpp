@@ -28,9 +28,7 @@ double offered_s(const JobPlan& plan, const MeasuringWindow& window, TimeNs unti
 void ExecutionModel::settle_all(TimeNs now) {
   for (std::uint32_t job = 0; job < jobs_.size(); ++job) {
     jobs_[job].settle(now);
-    if (!slots_[job].empty()) {
-      reschedule(job);  // rounding may have moved the instant by a nanosecond
-    }
+    reschedule(job);  // rounding may have moved the instant by a nanosecond
   }
 }
 

@@ -53,7 +53,9 @@ class ExecutionModel {
   /// time reached. Contract: time does not go back, neither here nor in started() and stopped().
   TimeNs run_until(TimeNs limit, std::vector<JobEnd>& ended);
 
-  JobAccount account(std::uint32_t job, TimeNs now) const;
+  JobAccount account(std::uint32_t job, TimeNs now);
+  /// The job as it is since it last changed.
+  const JobState& state(std::uint32_t job) const { return jobs_[job]; }
   /// The window's figures at its end, or as they are now. `offered_cost_shares`: by GoodputClass, sum 1.
   ExecutionSummary summary(TimeNs now, const std::array<double, goodput_class_count>& offered_cost_shares);
 

@@ -74,7 +74,7 @@ class JobState {
   void take(JobStep step);
 
   /// The measuring window opens: useful_s() counts from here. Contract: settled.
-  void open_window() { useful_before_s_ = useful_s_; }
+  void open_window() { useful_before_s_ = useful_s(); }
   /// Work done since the window opened; of a service, within its limit. Whole-GPU seconds, over all its GPUs.
   double useful_s() const;
   bool meets_slo(TimeNs now) const;
