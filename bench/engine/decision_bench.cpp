@@ -10,6 +10,7 @@
 #include <benchmark/benchmark.h>
 
 #include "gpusched/base/check.hpp"
+#include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/philox.hpp"
 #include "gpusched/engine/engine.hpp"
 #include "gpusched/sim/cluster_builder.hpp"
@@ -126,6 +127,9 @@ class WarmCluster {
   }
 
  private:
+  /// On huge pages, like the engine's own tables: what the bench itself keeps should cost little beside them.
+  using Pods = std::vector<PodId, HugePageAllocator<PodId>>;
+
   static void check(const Status& status) { GPUSCHED_CHECK(status.ok(), status.error().to_string()); }
 
   PodId submit(std::uint32_t spec) {
@@ -164,7 +168,7 @@ class WarmCluster {
   /// Any running job of the kind, by its place in our list. The list of two million is ours, not the engine's: its
   /// line is fetched while the engine works, so that only what the engine reads is waited for.
   std::uint32_t draw_older(std::uint32_t spec) {
-    const std::vector<PodId>& running = running_[spec];
+    const Pods& running = running_[spec];
     if (running.empty()) {
       return 0;  // the job about to be placed
     }
@@ -174,7 +178,7 @@ class WarmCluster {
   }
 
   void release(std::uint32_t spec, std::uint32_t older) {
-    std::vector<PodId>& running = running_[spec];
+    Pods& running = running_[spec];
     std::swap(running[older], running.back());
     finish(running.back());
     running.pop_back();
@@ -190,7 +194,7 @@ class WarmCluster {
   Engine engine_;
   Philox draws_;
   std::vector<RequestClassId> classes_;
-  std::vector<std::vector<PodId>> running_;  // by spec
+  std::vector<Pods> running_;  // by spec
   std::vector<PodId> free_pods_;
   std::vector<PodId> gang_;
   std::vector<Action> actions_;

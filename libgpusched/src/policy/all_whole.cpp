@@ -4,7 +4,7 @@
 
 namespace gpusched {
 
-/// A whole GPU for every job that states intent: what a cluster without sharing does. docs/policies/fixed-modes.md
+/// A whole GPU for every job that states intent: what a cluster without sharing does. docs/policies/all_whole.md
 const PolicyInfo all_whole_policy = {.name = "all_whole",
                                      .description = "a whole GPU for each job that states intent; other requests: buddy",
                                      .parameters = {},

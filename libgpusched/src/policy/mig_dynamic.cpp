@@ -4,7 +4,7 @@
 
 namespace gpusched {
 
-/// MIG instances made on demand, the smallest that a job can live with. docs/policies/fixed-modes.md
+/// MIG instances made on demand, the smallest that a job can live with. docs/policies/mig_dynamic.md
 const PolicyInfo mig_dynamic_policy = {
     .name = "mig_dynamic",
     .description = "a MIG instance, made on demand, for each job that states intent; a whole GPU where none serves",

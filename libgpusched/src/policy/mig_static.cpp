@@ -12,7 +12,7 @@ constexpr PolicyParameter parameters[] = {
 
 }  // namespace
 
-/// MIG instances of a layout that never changes; what fits none waits. docs/policies/fixed-modes.md
+/// MIG instances of a layout that never changes; what fits none waits. docs/policies/mig_static.md
 const PolicyInfo mig_static_policy = {
     .name = "mig_static",
     .description = "the smallest free instance of a fixed MIG layout for each job that states intent",

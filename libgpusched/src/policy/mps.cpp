@@ -14,7 +14,7 @@ constexpr PolicyParameter parameters[] = {
 
 }  // namespace
 
-/// MPS for everybody who may share; a whole GPU for the others. docs/policies/fixed-modes.md
+/// MPS for everybody who may share; a whole GPU for the others. docs/policies/mps.md
 const PolicyInfo mps_policy = {
     .name = "mps",
     .description = "MPS for each job that states intent and may share a server; a whole GPU for the others",

@@ -53,7 +53,7 @@ Result<ModeSet> modes_from(const std::string& text, std::string_view parameter) 
 }  // namespace
 
 /// GPUs set apart for one mode each, jobs routed by class: what an administrator does by labels.
-/// docs/policies/fixed-modes.md
+/// docs/policies/pools.md
 const PolicyInfo pools_policy = {
     .name = "pools",
     .description = "fixed pools of GPUs, one per mode, for jobs that state intent, routed by class",

@@ -13,7 +13,7 @@ constexpr PolicyParameter parameters[] = {
 
 }  // namespace
 
-/// Time slicing for everybody who may share; a whole GPU for isolated jobs. docs/policies/fixed-modes.md
+/// Time slicing for everybody who may share; a whole GPU for isolated jobs. docs/policies/time_slice.md
 const PolicyInfo time_slice_policy = {
     .name = "time_slice",
     .description = "time slicing for each job that states intent and may share; a whole GPU for the others",
