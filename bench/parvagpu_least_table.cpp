@@ -4,14 +4,16 @@
 #include <iostream>
 #include <string>
 
-#include "../tests/published/parvagpu.hpp"
 #include "gpusched/sim/exact/solver.hpp"
+
+#include "../tests/published/parvagpu.hpp"
 #include "table_program.hpp"
 
 int main(int argc, char** argv) {
   using namespace gpusched;
   bench::TableArguments arguments(
-      "The fewest compute slices (GPCs) that serve ParvaGPU's six scenarios, and the fewest GPUs, beside the published\n"
+      "The fewest compute slices (GPCs) that serve ParvaGPU's six scenarios, and the fewest GPUs, beside the "
+      "published\n"
       "deployments. Reads validation/parvagpu_a100_80gb in GPUSCHED_DATA_DIR. Exit code 1 when a figure is not as the\n"
       "reference.",
       {{"solver", "auto", "for the fewest GPUs: auto, cbc or highs"}});
@@ -41,7 +43,7 @@ int main(int argc, char** argv) {
       const published::ParvaScenario& reference = published::parva_scenarios[s];
       good &= least.slices == reference.least_slices && deployed.slices == reference.deployed_slices &&
               deployed.gpus == reference.deployed_gpus && answer.value().status == sim::SolverStatus::optimal &&
- answer.value().cost / sim::gpu_weight == reference.least_gpus;
+              answer.value().cost / sim::gpu_weight == reference.least_gpus;
       std::printf("S%-7zu %9ld %8ld %9ld %8ld %18ld %11ld %10ld\n", s + 1, deployed.slices, deployed.gpus, least.slices,
                   least.gpus, reference.least_slices, answer.value().cost / sim::gpu_weight,
                   answer.value().cost % sim::gpu_weight);

@@ -26,9 +26,9 @@ constexpr std::size_t kinds_of_job = 600;  ///< each with a profile of its own
 class ModeCluster {
  public:
   ModeCluster(std::int64_t gpus, const std::string& policy)
-      : engine_(Engine::create(
-                    {.policy = parse_policy(policy).value(), .seed = seed, .target = {}, .preemption = false})
-                    .value()),
+      : engine_(
+            Engine::create({.policy = parse_policy(policy).value(), .seed = seed, .target = {}, .preemption = false})
+                .value()),
         draws_(seed, StreamPurpose::request) {
     const sim::Trace trace = sim::generate_trace("mode-mix", {{"unknown", "0.1"}}, seed).value();
     for (const JobProfile& profile : trace.profiles) {
@@ -97,8 +97,8 @@ class ModeCluster {
     bench.SetItemsProcessed(bench.iterations());
     bench.counters["gpus"] = static_cast<double>(engine_.state().total_gpus());
     bench.counters["jobs"] = static_cast<double>(running_.size());
-    bench.counters["used_%"] = 100.0 * static_cast<double>(engine_.state().active_gpus()) /
-                               static_cast<double>(engine_.state().total_gpus());
+    bench.counters["used_%"] =
+        100.0 * static_cast<double>(engine_.state().active_gpus()) / static_cast<double>(engine_.state().total_gpus());
     bench.counters["refused_%"] = of_decisions(refused_);
     bench.counters["released_%"] = of_decisions(released_);
     for (std::size_t i = 0; i < mode_kind_count; ++i) {
@@ -148,7 +148,7 @@ void mode(benchmark::State& bench, const std::string& policy) {
   cluster.report(bench);
 }
 
-BENCHMARK_CAPTURE(mode, auto, std::string("auto"))->ArgName("gpus")->Arg(100)->Arg(10'000)->Arg(1'000'000);
+BENCHMARK_CAPTURE(mode, auto, std::string("auto")) -> ArgName("gpus") -> Arg(100) -> Arg(10'000) -> Arg(1'000'000);
 BENCHMARK_CAPTURE(mode, mig_dynamic, std::string("mig_dynamic"))->ArgName("gpus")->Arg(100)->Arg(10'000);
 
 }  // namespace

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "../../tests/published/mode_study_published.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/mode_bound.hpp"
+
+#include "../../tests/published/mode_study_published.hpp"
 #include "table_program.hpp"
 
 namespace {
@@ -24,8 +25,8 @@ struct Run {
 
 Result<Run> run(const ModeStudyCell& cell, std::uint64_t seed) {
   constexpr TimeNs hour = 3600 * ns_per_s;
-  const Result<sim::Trace> trace = sim::generate_trace(
-      "mode-mix", {{"mix", std::string(cell.mix)}, {"load", std::string(cell.load)}}, seed);
+  const Result<sim::Trace> trace =
+      sim::generate_trace("mode-mix", {{"mix", std::string(cell.mix)}, {"load", std::string(cell.load)}}, seed);
   if (!trace) {
     return trace.error();
   }
@@ -62,8 +63,10 @@ bool print_cell(const ModeStudyCell& cell, std::span<const Run> runs) {
 
 int main(int argc, char** argv) {
   bench::TableArguments arguments(
-      "Generates the workloads of mode-mix and prints what they offer in hours 5 to 19, and the fluid bound on what can\n"
-      "be done, beside the study's figures. Exit code 1 when one is further from them than chance and open choices allow.",
+      "Generates the workloads of mode-mix and prints what they offer in hours 5 to 19, and the fluid bound on what "
+      "can\n"
+      "be done, beside the study's figures. Exit code 1 when one is further from them than chance and open choices "
+      "allow.",
       {{"seeds", "1-8", "seeds of each cell"}});
   if (const auto exit_code = arguments.parse(argc, argv)) {
     return *exit_code;

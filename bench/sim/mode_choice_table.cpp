@@ -14,6 +14,7 @@
 #include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/simulator.hpp"
+
 #include "table_program.hpp"
 
 namespace {
@@ -93,12 +94,12 @@ std::string draw_pools(Philox& draws, const char* guard) {
     cut = 4 * draws.next_below(17);
   }
   std::sort(cuts.begin(), cuts.end());
-  constexpr const char* online[] = {"mig+whole", "mps+whole", "mig+mps+whole", "mig+time_slice+mps+whole",
-                                    "mig+time_slice+whole", "mig+mps"};
+  constexpr const char* online[] = {
+      "mig+whole", "mps+whole", "mig+mps+whole", "mig+time_slice+mps+whole", "mig+time_slice+whole", "mig+mps"};
   constexpr const char* dev[] = {"time_slice+whole", "mig+time_slice+whole", "mig+time_slice+mps+whole",
-                                 "mig+mps+whole", "mps+time_slice", "mig+time_slice"};
-  constexpr const char* batch[] = {"mig+whole", "whole", "mig+time_slice+mps+whole", "mig+mps+whole", "mig+mps",
-                                   "mig+time_slice+whole"};
+                                 "mig+mps+whole",    "mps+time_slice",       "mig+time_slice"};
+  constexpr const char* batch[] = {"mig+whole",     "whole",   "mig+time_slice+mps+whole",
+                                   "mig+mps+whole", "mig+mps", "mig+time_slice+whole"};
   constexpr const char* replicas[] = {"4", "8"};
   constexpr const char* fill[] = {"pack", "spread"};
   return "pools:mig=" + std::to_string(cuts[0]) + ",time_slice=" + std::to_string(cuts[1] - cuts[0]) +
@@ -208,11 +209,12 @@ void judge(const Runs& ours, const std::vector<Runs>& fixed, const Runs& blind, 
   const sim::Estimate over_guarded = gain(ours, guarded, &S::goodput);
   const double slo = ours.estimate(&S::slo_attainment).mean;
   const double slo_behind = blind.estimate(&S::slo_attainment).mean - slo;
-  std::printf("  auto: over the best fixed mode %+.1f %%, over pools %+.1f +-%.1f %%, over guarded pools %+.1f +-%.1f %%"
-              " (NG %+.1f +-%.1f %%), SLO %+.3f to pools\n",
-              least, over_blind.mean, over_blind.half_width, over_guarded.mean, over_guarded.half_width,
-              gain(ours, guarded, &S::balanced_goodput).mean, gain(ours, guarded, &S::balanced_goodput).half_width,
-              -slo_behind);
+  std::printf(
+      "  auto: over the best fixed mode %+.1f %%, over pools %+.1f +-%.1f %%, over guarded pools %+.1f +-%.1f %%"
+      " (NG %+.1f +-%.1f %%), SLO %+.3f to pools\n",
+      least, over_blind.mean, over_blind.half_width, over_guarded.mean, over_guarded.half_width,
+      gain(ours, guarded, &S::balanced_goodput).mean, gain(ours, guarded, &S::balanced_goodput).half_width,
+      -slo_behind);
   ++claims.cells;
   claims.over_fixed += least >= 12 ? 1 : 0;
   claims.over_blind += over_blind.mean >= 10 ? 1 : 0;
@@ -275,9 +277,10 @@ int main(int argc, char** argv) {
   for (const World& world : worlds) {
     Claims claims;
     for (const Cell& cell : cells) {
-      std::printf("\n%s, %s world\n  %-40s %-14s %-14s %-6s served: svc burst dev train gang  unserved wait95 "
-                  "starts whole mig ts mps  oom iso trust\n",
-                  cell.name().c_str(), world.name, "policy", "G", "NG", "SLO");
+      std::printf(
+          "\n%s, %s world\n  %-40s %-14s %-14s %-6s served: svc burst dev train gang  unserved wait95 "
+          "starts whole mig ts mps  oom iso trust\n",
+          cell.name().c_str(), world.name, "policy", "G", "NG", "SLO");
       std::vector<std::string> policies = {arguments.text("policy"), pools[cell.name() + " memory"],
                                            pools[cell.name() + " slowdown"]};
       for (std::size_t i = 0; i < baselines.size() && with_baselines; ++i) {
@@ -313,12 +316,13 @@ int main(int argc, char** argv) {
     }
     std::sort(claims.over_guarded.begin(), claims.over_guarded.end());
     const std::size_t n = claims.over_guarded.size();
-    std::printf("\n%s world, %d cells: at least 12 %% over every fixed mode that keeps trust in %d, at least 10 %% over "
-                "pools in %d, over guarded pools %+.1f %% in the median; SLO holds in %d; above pools, interval above 0, "
-                "in %d, above guarded pools in %d\n",
-                world.name, claims.cells, claims.over_fixed, claims.over_blind,
-                0.5 * (claims.over_guarded[(n - 1) / 2] + claims.over_guarded[n / 2]), claims.slo,
-                claims.blind_above_zero, claims.guarded_above_zero);
+    std::printf(
+        "\n%s world, %d cells: at least 12 %% over every fixed mode that keeps trust in %d, at least 10 %% over "
+        "pools in %d, over guarded pools %+.1f %% in the median; SLO holds in %d; above pools, interval above 0, "
+        "in %d, above guarded pools in %d\n",
+        world.name, claims.cells, claims.over_fixed, claims.over_blind,
+        0.5 * (claims.over_guarded[(n - 1) / 2] + claims.over_guarded[n / 2]), claims.slo, claims.blind_above_zero,
+        claims.guarded_above_zero);
   }
   return 0;
 }

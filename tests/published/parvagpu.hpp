@@ -14,13 +14,14 @@
 #include "gpusched/model/mig_packing.hpp"
 #include "gpusched/sim/exact/slice_cover.hpp"
 
-/// The six scenarios of ParvaGPU (Lee et al., SC'24; data: github.com/MunQ-Lee/ParvaGPU_SC24, MIT): 11 inference services
-/// on A100-80GB, each with a latency objective and a rate, measured on every instance size, batch and number of processes.
+/// The six scenarios of ParvaGPU (Lee et al., SC'24; data: github.com/MunQ-Lee/ParvaGPU_SC24, MIT): 11 inference
+/// services on A100-80GB, each with a latency objective and a rate, measured on every instance size, batch and number
+/// of processes.
 namespace gpusched::published {
 
-inline constexpr std::array<const char*, 11> parva_models = {
-    "bert",        "densenet121", "densenet169", "densenet201", "inceptionv3", "mobilenetv2",
-    "resnet101",   "resnet152",   "resnet50",    "vgg16",       "vgg19"};
+inline constexpr std::array<const char*, 11> parva_models = {"bert",        "densenet121", "densenet169", "densenet201",
+                                                             "inceptionv3", "mobilenetv2", "resnet101",   "resnet152",
+                                                             "resnet50",    "vgg16",       "vgg19"};
 
 struct ParvaScenario {
   std::int64_t deployed_slices, deployed_gpus;  ///< published deployments
@@ -70,7 +71,8 @@ inline std::vector<ParvaService> parva_services(const std::string& folder, std::
     }
     ParvaService service{.model = parva_models[m], .rate_milli = milli_of(rates[m]), .points = {}};
     const TextRows rows = read_rows(folder + "/" + service.model + ".csv");
-    for (std::size_t r = 1; r < rows.size(); ++r) {  // Mig instance, Batch size, Workload Number, Throughput, Latency in s
+    for (std::size_t r = 1; r < rows.size();
+         ++r) {  // Mig instance, Batch size, Workload Number, Throughput, Latency in s
       const std::int64_t processes = std::stoll(rows[r][2]);
       const std::int64_t throughput_milli = milli_of(rows[r][3]);
       const std::int64_t latency_us = 1000 * milli_of(rows[r][4]);

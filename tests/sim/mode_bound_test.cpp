@@ -10,6 +10,7 @@
 
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
+
 #include "published/mode_study_published.hpp"
 
 namespace gpusched::sim {

@@ -529,7 +529,8 @@ void ClusterState::reorder() {
     Node& node = nodes_[order_[i].value];
     node.order = i;
     first_gpu_[order_[i].value] = static_cast<std::uint32_t>(node_of_gpus_.size()) * gpus_per_entry;
-    node_of_gpus_.insert(node_of_gpus_.end(), (node.state.gpus.size() + gpus_per_entry - 1) / gpus_per_entry, order_[i]);
+    node_of_gpus_.insert(node_of_gpus_.end(), (node.state.gpus.size() + gpus_per_entry - 1) / gpus_per_entry,
+                         order_[i]);
   }
   gpu_index_.reset(static_cast<std::uint32_t>(node_of_gpus_.size()) * gpus_per_entry);
   order_stale_ = false;

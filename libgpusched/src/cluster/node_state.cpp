@@ -28,8 +28,8 @@ std::uint64_t as_bits(std::int64_t value) { return static_cast<std::uint64_t>(va
 
 std::uint64_t low_bits(const GpuState& gpu) {
   return std::uint64_t{gpu.model} | (std::uint64_t{gpu.free_milli} << 16) | (std::uint64_t{gpu.mig_occupancy} << 32) |
-         ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52) ^
-          (std::uint64_t{gpu.held} << 61) ^ (static_cast<std::uint64_t>(gpu.sharing) << 62));
+         ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52) ^ (std::uint64_t{gpu.held} << 61) ^
+          (static_cast<std::uint64_t>(gpu.sharing) << 62));
 }
 
 }  // namespace

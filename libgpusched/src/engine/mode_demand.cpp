@@ -103,8 +103,7 @@ ModeDemand ModeDemands::make(const ClusterState& state, const GpuRequest& reques
     const std::int64_t needed = memory_needed_mib(std::span(&footprint_mib, 1), rules_.perf);
     demand.memory_mib = static_cast<std::int32_t>(std::min<std::int64_t>(needed, 1 << 30));
   }
-  demand.tolerated =
-      request.max_slowdown > 0 ? request.max_slowdown * rules_.weights.margin : unlimited_slowdown;
+  demand.tolerated = request.max_slowdown > 0 ? request.max_slowdown * rules_.weights.margin : unlimited_slowdown;
   if (!request.trust_domain.empty()) {
     demand.trust_domain =
         trust_domains_.try_emplace(request.trust_domain, static_cast<std::uint32_t>(trust_domains_.size() + 1))
@@ -152,12 +151,12 @@ std::vector<ModeInstance> ModeDemands::instances_on(GpuModelId model, const GpuR
     const double slowdown = exclusive_slowdown(on_slice(demand.tenant, k));
     const bool is_own_wish = request.mode == SharingMode::mig;
     if (slowdown <= demand.tolerated || (is_own_wish && slowdown < saturated_slowdown)) {
-      instances.push_back({.shape = lattice.shape_of(MigProfileId{i}), .profile = MigProfileId{i}, .slowdown = slowdown});
+      instances.push_back(
+          {.shape = lattice.shape_of(MigProfileId{i}), .profile = MigProfileId{i}, .slowdown = slowdown});
     }
   }
-  std::sort(instances.begin(), instances.end(), [](const ModeInstance& a, const ModeInstance& b) {
-    return a.shape < b.shape;
-  });
+  std::sort(instances.begin(), instances.end(),
+            [](const ModeInstance& a, const ModeInstance& b) { return a.shape < b.shape; });
   return instances;
 }
 

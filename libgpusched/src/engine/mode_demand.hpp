@@ -20,14 +20,14 @@ struct ModeInstance {
 
 /// What the choice of mode needs to know of one kind of request, found once.
 struct ModeDemand {
-  TenantDemand tenant;           ///< on the whole GPU, planned: at its high load
-  bool has_profile = false;      ///< false: the fallback stands in for it
-  std::int32_t memory_mib = 0;   ///< footprint and context; 0 = not known, then it shares with nobody
-  double tolerated = 0;          ///< slowdown times the margin
-  ModeSet modes = all_modes;     ///< by class, isolation, trust and the user's own word
-  std::uint32_t trust_domain = 0;  ///< 0 = none
+  TenantDemand tenant;                  ///< on the whole GPU, planned: at its high load
+  bool has_profile = false;             ///< false: the fallback stands in for it
+  std::int32_t memory_mib = 0;          ///< footprint and context; 0 = not known, then it shares with nobody
+  double tolerated = 0;                 ///< slowdown times the margin
+  ModeSet modes = all_modes;            ///< by class, isolation, trust and the user's own word
+  std::uint32_t trust_domain = 0;       ///< 0 = none
   bool loses_value_while_slow = false;  ///< batch: twice as slow holds its place twice as long
-  double expected_s = 1;         ///< duration to spread setup time over
+  double expected_s = 1;                ///< duration to spread setup time over
   // What it adds to the load of a shared GPU, and the most that GPU may carry for its sake (docs/policies/auto.md).
   double time_slice_load = 0, time_slice_limit = 0;
   double mps_load = 0, mps_limit = 0;

@@ -35,7 +35,8 @@ void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
   for (const NodeId id : state.node_order()) {
     const Node& node = state.node(id);
     gpus += node.state.gpus.size();
-    if (!node.state.gpus.empty() && std::find(models_.begin(), models_.end(), node.state.gpus[0].model) == models_.end()) {
+    if (!node.state.gpus.empty() &&
+        std::find(models_.begin(), models_.end(), node.state.gpus[0].model) == models_.end()) {
       models_.push_back(node.state.gpus[0].model);
     }
   }

@@ -70,9 +70,9 @@ class ModeIndex {
   IndexBitset open_time_slice_, open_mps_;
   std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
   std::vector<std::uint16_t> models_;
-  std::vector<std::optional<ModeValue>> values_;                        // by GpuModelId
+  std::vector<std::optional<ModeValue>> values_;                            // by GpuModelId
   std::vector<std::vector<std::vector<InstanceOption>>> instance_options_;  // [model][shape]
-  std::vector<std::vector<std::size_t>> buckets_seen_;                  // [model][shape]
+  std::vector<std::vector<std::size_t>> buckets_seen_;                      // [model][shape]
   std::vector<std::uint32_t> log_;
   std::uint64_t generation_ = 0;
   std::uint64_t topology_version_ = ~std::uint64_t{0};

@@ -273,8 +273,7 @@ void ModeSearch::pick_shared(ModeKind mode) {
       return std::tuple(a.lower_bound, a.ordinal) < std::tuple(b.lower_bound, b.ordinal);
     });
     const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
-    if (cheapest == weighed_.end() ||
-        (best.found() && cost_of(mode, cheapest->lower_bound, 1.0, 0.0) >= best.cost)) {
+    if (cheapest == weighed_.end() || (best.found() && cost_of(mode, cheapest->lower_bound, 1.0, 0.0) >= best.cost)) {
       return;
     }
     const double slowdown = slowdown_beside(cheapest->ordinal, mode);
@@ -355,8 +354,8 @@ std::vector<ModeSearch::LayoutPart> ModeSearch::layout_of(std::uint32_t ordinal)
   if (rules_.layout == MigLayout::balanced) {
     return balanced;
   }
-  const std::array<Parts, 4> cycle = {
-      balanced, smallest, Parts{{3, 0, 4}, {3, 4, 4}}, Parts{{1, 6, 1}, {2, 0, 2}, {2, 2, 2}, {2, 4, 2}}};
+  const std::array<Parts, 4> cycle = {balanced, smallest, Parts{{3, 0, 4}, {3, 4, 4}},
+                                      Parts{{1, 6, 1}, {2, 0, 2}, {2, 2, 2}, {2, 4, 2}}};
   return cycle[ordinal % cycle.size()];
 }
 
@@ -422,13 +421,12 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
   }
   if (gpu.mig_occupancy != 0) {
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
-    return std::any_of(demand_.instances[gpu.model].begin(), demand_.instances[gpu.model].end(),
-                       [&](const ModeInstance& instance) {
-                         const auto places = lattice.placements_of(instance.shape);
-                         return std::any_of(places.begin(), places.end(), [&](const MigPlacement& place) {
-                           return (place.range.mask() & gpu.mig_occupancy) == 0;
-                         });
-                       });
+    return std::any_of(
+        demand_.instances[gpu.model].begin(), demand_.instances[gpu.model].end(), [&](const ModeInstance& instance) {
+          const auto places = lattice.placements_of(instance.shape);
+          return std::any_of(places.begin(), places.end(),
+                             [&](const MigPlacement& place) { return (place.range.mask() & gpu.mig_occupancy) == 0; });
+        });
   }
   if (gpu.sharing == PartitionSharing::exclusive) {
     return false;

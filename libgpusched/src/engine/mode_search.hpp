@@ -29,7 +29,8 @@ struct ModeCandidate {
 /// Looks for the cheapest way to run one job that states intent: every mode a candidate on one scale.
 class ModeSearch {
  public:
-  ModeSearch(const ModeRules& rules, RequestFilter& filter) : rules_(rules), filter_(filter), demands_(rules), index_(rules) {}
+  ModeSearch(const ModeRules& rules, RequestFilter& filter)
+      : rules_(rules), filter_(filter), demands_(rules), index_(rules) {}
 
   /// Brings the index up to date; before start() and after every change of the state.
   void sync(ClusterState& state) { index_.sync(state, demands_); }

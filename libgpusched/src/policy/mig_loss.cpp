@@ -9,9 +9,9 @@ namespace {
 class MigLoss final : public PlacementPolicy {
  public:
   MigLoss(MigValue value, std::shared_ptr<const ModeRules> modes)
-      : PlacementPolicy({.mig_rule = [value = std::move(value)](const ScoringContext&, GpuModelId model) {
-                           return least_loss(MigLattice::of(model), value);
-                         },
+      : PlacementPolicy({.mig_rule = [value = std::move(value)](
+                                         const ScoringContext&,
+                                         GpuModelId model) { return least_loss(MigLattice::of(model), value); },
                          .modes = std::move(modes)}) {}
 
   void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,

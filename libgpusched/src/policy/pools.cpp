@@ -1,6 +1,6 @@
-#include "gpusched/policy/policies.hpp"
-
 #include <array>
+
+#include "gpusched/policy/policies.hpp"
 
 #include "policy/mode_policy.hpp"
 
@@ -38,12 +38,12 @@ Result<ModeSet> modes_from(const std::string& text, std::string_view parameter) 
       }
     }
     if (!known) {
-      return Error{.code = ErrorCode::invalid_argument,
-                   .message = "policy 'pools': '" + word + "' in " + std::string(parameter) + "='" + text +
-                              "' is not a mode",
-                   .file = {},
-                   .line = 0,
-                   .remedy = "Join some of whole, mig, time_slice, mps by +"};
+      return Error{
+          .code = ErrorCode::invalid_argument,
+          .message = "policy 'pools': '" + word + "' in " + std::string(parameter) + "='" + text + "' is not a mode",
+          .file = {},
+          .line = 0,
+          .remedy = "Join some of whole, mig, time_slice, mps by +"};
     }
     begin = end + 1;
   }

@@ -56,8 +56,8 @@ Activity mean_of(double value) {
   return activity;
 }
 
-/// The load that a service can have at most, in whole thousandths: at its high load it must stay below its limit alone on
-/// a whole GPU, not just reach it.
+/// The load that a service can have at most, in whole thousandths: at its high load it must stay below its limit alone
+/// on a whole GPU, not just reach it.
 double most_load(double max_slowdown) { return (std::ceil(1000 * (1 - 1 / max_slowdown) / high_load) - 1) / 1000; }
 
 void draw_service(const ModeMix& mix, Philox& stream, ModeMixJob& job) {

@@ -4,10 +4,11 @@
 
 #include <gtest/gtest.h>
 
-#include "data_dir.hpp"
 #include "gpusched/base/check.hpp"
 #include "gpusched/base/philox.hpp"
 #include "gpusched/sim/exact/solver.hpp"
+
+#include "data_dir.hpp"
 #include "published/parvagpu.hpp"
 
 namespace gpusched::sim {

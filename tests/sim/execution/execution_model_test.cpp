@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "gpusched/base/philox.hpp"
+
 #include "sim/execution/executed_jobs.hpp"
 
 namespace gpusched::sim {
@@ -60,10 +61,8 @@ TEST(ExecutionModelTest, MpsSlowsByTheDemandOfTheOther) {
 TEST(ExecutionModelTest, OnASliceAJobIsSlowedByTheSliceAndNotByItsNeighbours) {
   // 3g of 7 and 4 of 8: .1 + .7 x .6 / (3/7)^.7 + .3 / .5 = 1.460036, times 1.035 = 1.511 in thousandths.
   World world;
-  const std::uint32_t a =
-      world.train(closed_profile(.9, .3, .5), 1000, instance_on(0, "A100-80GB", "3g.40gb", 0));
-  const std::uint32_t b =
-      world.train(closed_profile(.9, .3, .5), 100, instance_on(0, "A100-80GB", "3g.40gb", 4), 200);
+  const std::uint32_t a = world.train(closed_profile(.9, .3, .5), 1000, instance_on(0, "A100-80GB", "3g.40gb", 0));
+  const std::uint32_t b = world.train(closed_profile(.9, .3, .5), 100, instance_on(0, "A100-80GB", "3g.40gb", 4), 200);
   world.run_to(5000);
   EXPECT_NEAR(world.end_of(a), 1511, tolerance_s);
   EXPECT_NEAR(world.end_of(b), 351.1, tolerance_s);
@@ -85,8 +84,8 @@ TEST(ExecutionModelTest, AServiceAloneAnswersAsAQueue) {
   const JobProfile& profile = world.keep(service_profile(.2, .3, .4, .3));
   const std::uint32_t whole = world.start(plan_of(spec_of(JobClass::always_on), profile, 0, 1e4), share_on(0, 1000));
   // 2g: max(1, .3 / (2/7), .4 / (2/8)) = 1.6, times 1.035 = 1.656.
-  const std::uint32_t slice = world.start(plan_of(spec_of(JobClass::always_on), profile, 0, 1e4, 1),
-                                          instance_on(1, "A100-80GB", "2g.20gb", 0));
+  const std::uint32_t slice =
+      world.start(plan_of(spec_of(JobClass::always_on), profile, 0, 1e4, 1), instance_on(1, "A100-80GB", "2g.20gb", 0));
   for (double now = 0; now < 9000; now += 100) {
     world.run_to(now);
     const double rho = world.model.state(whole).demand().load_milli / 1000.0;
@@ -171,8 +170,8 @@ TEST(ExecutionModelTest, TheSlowestPartHoldsAJobUp) {
   World world;
   const JobProfile& profile = world.keep(closed_profile(.9, .3, .4));
   const std::uint32_t wide = world.add(plan_of(spec_of(JobClass::batch, 0, 2), profile, 0, 1000));
-  const Candidate place = gpusched::test::place_on(
-      NodeId{0}, {shared_on(0, PartitionSharing::mps), shared_on(1, PartitionSharing::mps)});
+  const Candidate place =
+      gpusched::test::place_on(NodeId{0}, {shared_on(0, PartitionSharing::mps), shared_on(1, PartitionSharing::mps)});
   world.model.started(wide, std::span(&place, 1), 0, 0);
   world.train(closed_profile(.8, .2, .3), 254, shared_on(1, PartitionSharing::mps));
   world.run_to(0);
@@ -239,7 +238,10 @@ TEST(ExecutionModelTest, WorkDoneIsPaceTimesTime) {
         if (state.paced()) {
           expected_s[job] += passed_s / state.slowdown();
         } else if (state.running() && state.plan().kind == WorkKind::service && state.slowdown() <= 3) {
-          expected_s[job] += passed_s * .15 * (state.demand().load_milli == 90 ? .6 : state.demand().load_milli == 270 ? 1.8 : 0);
+          expected_s[job] += passed_s * .15 *
+                             (state.demand().load_milli == 90    ? .6
+                              : state.demand().load_milli == 270 ? 1.8
+                                                                 : 0);
         }
       }
       std::vector<JobEnd> ended;

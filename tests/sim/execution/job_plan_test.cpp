@@ -44,8 +44,7 @@ TEST(JobPlanTest, TheClassSaysHowAJobWorks) {
 
 TEST(JobPlanTest, OfAnUnknownClassTheProfileDecides) {
   EXPECT_EQ(plan_for(spec_of(JobClass::unknown), closed_profile(.9, .3, .5)).goodput_class, GoodputClass::training);
-  EXPECT_EQ(plan_for(spec_of(JobClass::unknown), service_profile(.2, .3, .2, .3)).goodput_class,
-            GoodputClass::service);
+  EXPECT_EQ(plan_for(spec_of(JobClass::unknown), service_profile(.2, .3, .2, .3)).goodput_class, GoodputClass::service);
 }
 
 TEST(JobPlanTest, WithoutDurationAJobNeverEnds) {

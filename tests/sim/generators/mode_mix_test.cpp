@@ -134,10 +134,14 @@ TEST(ModeMixTest, ServicesAndBurstsFollowTheirLaws) {
       EXPECT_NEAR(*profile.request_load->p95, 1.8 * load(job), 1e-4);
       EXPECT_NEAR(*profile.request_load->p50, .6 * load(job), 1e-4);
     }
-    expect_share(jobs, .25, [](const Job& job) { return memory_gib(job) > 17; }, name + "LLM-like");
-    expect_share(jobs, .2, [](const Job& job) { return slowdown(job) == 2; }, name + "T 2");
-    expect_share(jobs, .3, [](const Job& job) { return slowdown(job) == 3; }, name + "T 3");
-    expect_share(jobs, .3, [](const Job& job) { return slowdown(job) == 5; }, name + "T 5");
+    expect_share(
+        jobs, .25, [](const Job& job) { return memory_gib(job) > 17; }, name + "LLM-like");
+    expect_share(
+        jobs, .2, [](const Job& job) { return slowdown(job) == 2; }, name + "T 2");
+    expect_share(
+        jobs, .3, [](const Job& job) { return slowdown(job) == 3; }, name + "T 3");
+    expect_share(
+        jobs, .3, [](const Job& job) { return slowdown(job) == 5; }, name + "T 5");
     const double kept_apart = job_class == JobClass::burst ? .3 : .4;
     expect_share(jobs, kept_apart, isolated, name + "isolated");
     expect_share(
@@ -146,7 +150,8 @@ TEST(ModeMixTest, ServicesAndBurstsFollowTheirLaws) {
     expect_share(
         jobs, .7 * (1 - kept_apart), [](const Job& job) { return job.spec->request.trust_domain == "trusted"; },
         name + "trusted");
-    expect_share(jobs, .5, [](const Job& job) { return *job.profile->service_time_ms < 60; }, name + "s0");
+    expect_share(
+        jobs, .5, [](const Job& job) { return *job.profile->service_time_ms < 60; }, name + "s0");
     EXPECT_EQ(jobs[0].spec->request.priority, job_class == JobClass::burst ? 30 : 20);
     EXPECT_EQ(jobs[0].row->max_wait_ns, (job_class == JobClass::burst ? 60 : 3600) * ns_per_s);
   }
@@ -174,7 +179,8 @@ TEST(ModeMixTest, LivesHaveTheirMediansAndStayWithinTheirLimits) {
 TEST(ModeMixTest, SessionsFollowTheirLaws) {
   const std::vector<Job> jobs = jobs_of(many_jobs(), of_class(JobClass::dev));
   expect_share(jobs, .15, isolated, "isolated");
-  expect_share(jobs, .5, [](const Job& job) { return slowdown(job) == 2; }, "T 2");
+  expect_share(
+      jobs, .5, [](const Job& job) { return slowdown(job) == 2; }, "T 2");
   expect_share(
       jobs, .3 * .85, [](const Job& job) { return job.spec->request.trust_domain == "trusted"; }, "trusted");
   // Half at .005 exactly; of Beta(.6, 3), 55.1 % lie below .11 and 27.3 % above .25.
@@ -196,9 +202,12 @@ TEST(ModeMixTest, TrainingFollowsItsLaws) {
     return spec.request.job_class == JobClass::batch && spec.request.num_gpu == 1;
   };
   const std::vector<Job> jobs = jobs_of(many_jobs(), alone);
-  expect_share(jobs, .4, [](const Job& job) { return job.profile->engine_active.mean < .75; }, "small");
-  expect_share(jobs, .3, [](const Job& job) { return slowdown(job) == 1.2; }, "T 1.2");
-  expect_share(jobs, .4, [](const Job& job) { return slowdown(job) == 1.6; }, "T 1.6");
+  expect_share(
+      jobs, .4, [](const Job& job) { return job.profile->engine_active.mean < .75; }, "small");
+  expect_share(
+      jobs, .3, [](const Job& job) { return slowdown(job) == 1.2; }, "T 1.2");
+  expect_share(
+      jobs, .4, [](const Job& job) { return slowdown(job) == 1.6; }, "T 1.6");
   expect_share(jobs, .1, isolated, "isolated");
   expect_share(
       jobs, .5 * .9, [](const Job& job) { return job.spec->request.trust_domain == "trusted"; }, "trusted");
@@ -206,9 +215,12 @@ TEST(ModeMixTest, TrainingFollowsItsLaws) {
   EXPECT_EQ(jobs[0].row->max_wait_ns, -1);
   const Trace trace = generated({{"mix", "gangs"}, {"nodes", "100"}}, 2);
   const std::vector<Job> gangs = jobs_of(trace, [](const JobSpec& spec) { return spec.request.num_gpu > 1; });
-  expect_share(gangs, .40, [](const Job& job) { return job.spec->request.num_gpu == 2; }, "gangs of 2");
-  expect_share(gangs, .35, [](const Job& job) { return job.spec->request.num_gpu == 4; }, "gangs of 4");
-  expect_share(gangs, .25, [](const Job& job) { return job.spec->request.num_gpu == 8; }, "gangs of 8");
+  expect_share(
+      gangs, .40, [](const Job& job) { return job.spec->request.num_gpu == 2; }, "gangs of 2");
+  expect_share(
+      gangs, .35, [](const Job& job) { return job.spec->request.num_gpu == 4; }, "gangs of 4");
+  expect_share(
+      gangs, .25, [](const Job& job) { return job.spec->request.num_gpu == 8; }, "gangs of 8");
   expect_share(gangs, .5, isolated, "isolated gangs");
 }
 
@@ -232,11 +244,13 @@ std::array<double, 5> demand_of(const Trace& trace, double begin_h, double end_h
 }
 
 TEST(ModeMixTest, SourcesDemandTheirShareOfTheLoad) {
-  const std::map<std::string, std::array<double, 5>> expected = {
-      {"inference", {.20, .55, .10, .1455, .0045}}, {"dev", {.05, .15, .60, .19, .01}},
-      {"training", {.05, .10, .10, .675, .075}},    {"mixedday", {.15, .30, .25, .282, .018}},
-      {"shift", {.15, .20, .30, .329, .021}},       {"smalliso", {0, 1, 0, 0, 0}},
-      {"gangs", {0, .05, 0, .38, .57}}};
+  const std::map<std::string, std::array<double, 5>> expected = {{"inference", {.20, .55, .10, .1455, .0045}},
+                                                                 {"dev", {.05, .15, .60, .19, .01}},
+                                                                 {"training", {.05, .10, .10, .675, .075}},
+                                                                 {"mixedday", {.15, .30, .25, .282, .018}},
+                                                                 {"shift", {.15, .20, .30, .329, .021}},
+                                                                 {"smalliso", {0, 1, 0, 0, 0}},
+                                                                 {"gangs", {0, .05, 0, .38, .57}}};
   constexpr int seeds = 8;
   for (const auto& [mix, shares] : expected) {
     std::array<double, 5> mean{};
@@ -290,8 +304,9 @@ TEST(ModeMixTest, ShiftChangesFromDayToNightInTheMiddleOfTheWindow) {
   }
   EXPECT_NEAR(arrivals_between(trace, JobClass::batch, 0, 12) / arrivals_between(trace, JobClass::batch, 12, 19),
               .15 / 1.85, .04);
-  EXPECT_NEAR(arrivals_between(trace, JobClass::always_on, 0, 12) /
-                  arrivals_between(trace, JobClass::always_on, 12, 19), 1, .35);
+  EXPECT_NEAR(
+      arrivals_between(trace, JobClass::always_on, 0, 12) / arrivals_between(trace, JobClass::always_on, 12, 19), 1,
+      .35);
 }
 
 TEST(ModeMixTest, MixedDayBeginsAtFourInTheMorning) {
@@ -330,7 +345,8 @@ TEST(ModeMixTest, UnknownHidesProfilesFromTheSchedulerAndChangesNothingElse) {
   EXPECT_EQ(known.jobs, hidden.jobs);
   EXPECT_EQ(known.profiles, hidden.profiles);
   const std::vector<Job> jobs = jobs_of(hidden, [](const JobSpec&) { return true; });
-  expect_share(jobs, .1, [](const Job& job) { return job.spec->request.job_profile.empty(); }, "unknown");
+  expect_share(
+      jobs, .1, [](const Job& job) { return job.spec->request.job_profile.empty(); }, "unknown");
   for (const Job& job : jobs) {
     EXPECT_EQ(job.profile->name, job.row->id);
     JobSpec told = *job.spec;

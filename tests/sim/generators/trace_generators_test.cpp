@@ -186,7 +186,8 @@ TEST(TraceGeneratorsTest, SaysInTheMetadataHowToRepeatTheTrace) {
 TEST(TraceGeneratorsTest, NamesWhatItKnowsWhenANameIsUnknown) {
   const Error generator = refusal("mig_mix", {});
   EXPECT_EQ(generator.code, ErrorCode::not_found);
-  EXPECT_NE(generator.message.find("mig-mix, mixed-day, mode-mix, openb-like, tiny"), std::string::npos) << generator.message;
+  EXPECT_NE(generator.message.find("mig-mix, mixed-day, mode-mix, openb-like, tiny"), std::string::npos)
+      << generator.message;
   const Error parameter = refusal("mig-mix", {{"rho", "1"}});
   EXPECT_EQ(parameter.code, ErrorCode::not_found);
   EXPECT_NE(parameter.message.find("mix, load, gpus"), std::string::npos) << parameter.message;

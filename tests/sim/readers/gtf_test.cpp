@@ -338,19 +338,20 @@ TEST(GtfJsonlReaderTest, RowsWithoutRequiredFieldsAndOtherTypesAreCounted) {
 }
 
 constexpr const char* training_profile =
-    "{\"name\":\"train\",\"revision\":3,\"kind\":\"closed\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":0.9},"
-    "\"sm_active\":{\"mean\":0.75,\"p50\":0.7},\"dram_active\":{\"mean\":0.1},\"memory_peak_mib\":20000,\"duty_cycle\":1.0,"
+    "{\"name\":\"train\",\"revision\":3,\"kind\":\"closed\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":0."
+    "9},"
+    "\"sm_active\":{\"mean\":0.75,\"p50\":0.7},\"dram_active\":{\"mean\":0.1},\"memory_peak_mib\":20000,\"duty_cycle\":"
+    "1.0,"
     "\"slice_speeds\":{\"1g.10gb\":0.2,\"3g.40gb\":0.55},\"source\":\"a \\\"quoted\\\" {note}, [1]\"}";
 constexpr const char* service_profile =
-    "{\"name\":\"serve\",\"revision\":1,\"kind\":\"service\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":1.0},"
+    "{\"name\":\"serve\",\"revision\":1,\"kind\":\"service\",\"gpu_model\":\"A100-80GB\",\"engine_active\":{\"mean\":1."
+    "0},"
     "\"dram_active\":{\"mean\":0.30000000000000004},\"memory_peak_mib\":4000,\"duty_cycle\":1.0,"
     "\"request_load\":{\"mean\":0.1,\"p95\":0.18},\"service_time_ms\":60.5}";
 
 std::string profiles_text(const std::string& profiles) { return "{\"version\":1,\"profiles\":[" + profiles + "]}"; }
 
-std::string profile_line(const std::string& profile) {
-  return "{\"type\":\"profile\",\"profile\":" + profile + "}\n";
-}
+std::string profile_line(const std::string& profile) { return "{\"type\":\"profile\",\"profile\":" + profile + "}\n"; }
 
 TEST(GtfProfilesTest, FileAndLinesCarryTheSameProfilesBothWays) {
   ReadOutcome from_file;

@@ -100,7 +100,8 @@ TEST_F(TraceFormatsTest, WritesADirectoryAndForgetsAnOlderTrace) {
 
 TEST_F(TraceFormatsTest, ProfilesLieBesideTheTables) {
   const std::string profiles =
-      "{\"version\":1,\"profiles\":[{\"name\":\"p\",\"kind\":\"closed\",\"gpu_model\":\"T4\",\"engine_active\":{\"mean\":1},"
+      "{\"version\":1,\"profiles\":[{\"name\":\"p\",\"kind\":\"closed\",\"gpu_model\":\"T4\",\"engine_active\":{"
+      "\"mean\":1},"
       "\"dram_active\":{\"mean\":0.5},\"memory_peak_mib\":100}]}";
   write("d/jobs.csv", "id,kind,submit_s,num_gpu,job_profile\na,pod,0,1,p\nb,pod,1,1,q\n");
   write("d/profiles.json", profiles);

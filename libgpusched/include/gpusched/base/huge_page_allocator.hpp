@@ -35,7 +35,7 @@ class HugePageAllocator {
       return static_cast<T*>(memory);
     }
 #endif
-    return static_cast<T*>(::operator new(size, std::align_val_t{alignof(T)}));
+    return static_cast<T*>(::operator new (size, std::align_val_t{alignof(T)}));
   }
   void deallocate(T* memory, std::size_t count) {
 #ifdef __linux__
@@ -44,7 +44,7 @@ class HugePageAllocator {
       return;
     }
 #endif
-    ::operator delete(memory, std::align_val_t{alignof(T)});
+    ::operator delete (memory, std::align_val_t{alignof(T)});
   }
 
   friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }

@@ -26,8 +26,7 @@ class InlineVector {
       set_heap(copy_to_heap(other.data(), size_));
     }
   }
-  InlineVector(InlineVector&& other) noexcept
-      : size_(std::exchange(other.size_, 0)), storage_(other.storage_) {}
+  InlineVector(InlineVector&& other) noexcept : size_(std::exchange(other.size_, 0)), storage_(other.storage_) {}
   InlineVector& operator=(const InlineVector& other) {
     if (size_ <= N && other.size_ <= N) {
       size_ = other.size_;

@@ -20,7 +20,8 @@
 namespace gpusched {
 
 /// A node as the cluster state holds it. GPUs are in device order here.
-/// A line of memory with what is one per node, two with its GPUs, two with its pods, and last what decisions never read.
+/// A line of memory with what is one per node, two with its GPUs, two with its pods, and last what decisions never
+/// read.
 struct alignas(64) Node {
   std::uint32_t order = 0;  ///< place in the order that breaks ties, 0..
   NodeHealth health = NodeHealth::ready;
@@ -157,7 +158,7 @@ class ClusterState {
   std::vector<NodeId> changed_;
   std::map<std::string, JobProfile, std::less<>> profiles_;
   std::uint64_t profiles_version_ = 0;
-  std::vector<std::uint32_t> gpu_base_;  // by NodeId: number of its first GPU in tenants_
+  std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in tenants_
   std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
   std::uint32_t gpus_added_ = 0;
   bool follows_gpus_ = false;

@@ -24,9 +24,9 @@ class GpuIndex {
   struct Bucket {
     std::uint16_t model = 0;
     std::uint16_t occupancy = 0;
-    std::uint32_t count = 0;    ///< of members
-    std::uint32_t first = none; ///< the lowest member
-    IndexBitset lines;          ///< that hold members
+    std::uint32_t count = 0;     ///< of members
+    std::uint32_t first = none;  ///< the lowest member
+    IndexBitset lines;           ///< that hold members
 
     bool empty() const { return count == 0; }
   };

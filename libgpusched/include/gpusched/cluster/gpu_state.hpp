@@ -13,13 +13,13 @@ enum class PartitionSharing : std::uint8_t { exclusive, time_slice, mps };
 /// What can be seen of one GPU: equal values are interchangeable for every policy.
 /// A GPU is idle, shared (free_milli < 1000), held whole (free_milli == 0) or cut by MIG (mig_occupancy != 0).
 struct GpuState {
-  std::uint16_t model = 0;           ///< GpuModelId
-  std::uint16_t free_milli = 1000;   ///< of the MIG-off device
-  std::uint16_t mig_occupancy = 0;   ///< occupied placement units, bit i = unit i
-  std::uint8_t mig_labels = 0;       ///< MigLabel bits of the instances placed
+  std::uint16_t model = 0;                                 ///< GpuModelId
+  std::uint16_t free_milli = 1000;                         ///< of the MIG-off device
+  std::uint16_t mig_occupancy = 0;                         ///< occupied placement units, bit i = unit i
+  std::uint8_t mig_labels = 0;                             ///< MigLabel bits of the instances placed
   PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a device that a choice of mode opened for sharing
-  std::uint16_t tenants = 0;         ///< shares placed; counted where the node limits them or a choice of mode made them
-  bool held = false;                 ///< kept free for somebody: takes no newcomer
+  std::uint16_t tenants = 0;  ///< shares placed; counted where the node limits them or a choice of mode made them
+  bool held = false;          ///< kept free for somebody: takes no newcomer
   std::int32_t free_memory_mib = 0;  ///< of the MIG-off device; -1 = unknown
 
   friend bool operator==(const GpuState&, const GpuState&) = default;
@@ -27,7 +27,8 @@ struct GpuState {
   bool idle() const { return free_milli == milli_per_unit && mig_occupancy == 0; }
   /// Whether MIG instances can be created on it.
   bool takes_instances() const { return free_milli == milli_per_unit && !held; }
-  /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU, a choice of mode opened it, or it is held.
+  /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU, a choice of mode opened it, or it is
+  /// held.
   std::int32_t shareable_milli() const {
     return mig_occupancy == 0 && sharing == PartitionSharing::exclusive && !held ? free_milli : 0;
   }

@@ -26,7 +26,8 @@ inline constexpr ModeSet all_modes = 0xf;
 enum class ModeGuard : std::uint8_t {
   none,      ///< nothing: the first to overrun the device's memory is killed
   memory,    ///< the footprints and their contexts must fit
-  slowdown,  ///< memory, and the predicted slowdown of the newcomer and of everybody there stays within what they tolerate
+  slowdown,  ///< memory, and the predicted slowdown of the newcomer and of everybody there stays within what they
+             ///< tolerate
 };
 
 /// Whether MIG instances are created on demand or lie where they were cut once.
@@ -34,11 +35,11 @@ enum class MigLayout : std::uint8_t { dynamic, balanced, smallest, mixed };
 
 /// Constants of the cost of a candidate, in GPU equivalents. Origin: docs/policies/auto.md.
 struct ModeWeights {
-  double wholeness = 0.35;    ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
-  double mig_linear = 0.85;   ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
-  double delay = 0.3;         ///< times setup time over expected duration
-  double mps_bonus = 0.3;     ///< MPS goes first where it is allowed
-  double margin = 1.0;        ///< of the tolerated slowdown that may be used up by prediction
+  double wholeness = 0.35;   ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
+  double mig_linear = 0.85;  ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
+  double delay = 0.3;        ///< times setup time over expected duration
+  double mps_bonus = 0.3;    ///< MPS goes first where it is allowed
+  double margin = 1.0;       ///< of the tolerated slowdown that may be used up by prediction
 
   friend bool operator==(const ModeWeights&, const ModeWeights&) = default;
 };

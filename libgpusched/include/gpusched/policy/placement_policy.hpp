@@ -86,9 +86,9 @@ using MigRule = std::function<MigPreference(const ScoringContext&, GpuModelId)>;
 struct PolicyTraits {
   NodeView view{};
   TieOrder tie_order = TieOrder::node_order;
-  bool refines = false;           ///< score_nodes() gives lower bounds, refine() the costs
-  bool follows_arrivals = false;  ///< wants on_arrival()
-  MigRule mig_rule{};             ///< empty: best_fit_mig
+  bool refines = false;                      ///< score_nodes() gives lower bounds, refine() the costs
+  bool follows_arrivals = false;             ///< wants on_arrival()
+  MigRule mig_rule{};                        ///< empty: best_fit_mig
   std::shared_ptr<const ModeRules> modes{};  ///< how jobs that state intent are served; empty: a whole GPU each
 };
 

@@ -7,12 +7,12 @@
 
 namespace gpusched {
 
-/// What a GPU that is cut, or opened for sharing, can still take, on one scale for all modes. An idle GPU is worth 1, one
-/// that is held whole nothing. Formula and origin: docs/policies/auto.md.
+/// What a GPU that is cut, or opened for sharing, can still take, on one scale for all modes. An idle GPU is worth 1,
+/// one that is held whole nothing. Formula and origin: docs/policies/auto.md.
 class ModeValue {
  public:
-  /// `wholeness`: what an idle GPU loses as soon as it is used in part. `linear`: share of a cut GPU's value that counts
-  /// its free slices; the rest counts the instances that still fit.
+  /// `wholeness`: what an idle GPU loses as soon as it is used in part. `linear`: share of a cut GPU's value that
+  /// counts its free slices; the rest counts the instances that still fit.
   ModeValue(const MigLattice& lattice, double wholeness, double linear);
 
   /// Of a GPU cut by MIG, by its occupied units; 1 for an idle one.
