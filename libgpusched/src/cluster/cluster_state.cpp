@@ -395,7 +395,7 @@ void ClusterState::give_back(PodId pod) {
   shift(record.request, record.placement, -1);
   Node& node = nodes_[record.placement.node.value];
   // A node holds few pods: looking for this one costs less than the records of others, which would know their place.
-  node.pods.swap_remove(node.pods.index_of(pod));
+  node.pods.swap_remove(static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
   count_priority(requests_[record.request.value].priority, -1);
   mark_changed(record.placement.node);
 }
@@ -404,9 +404,6 @@ void ClusterState::fetch(const Candidate& placement) const {
 #ifdef __GNUC__
   const Node& node = nodes_[placement.node.value];
   __builtin_prefetch(&node);
-  if (!order_stale_) {
-    __builtin_prefetch(node_of_gpus_.data() + first_gpu_[placement.node.value] / gpus_per_entry);
-  }
   for (const GpuAssignment& part : placement.gpus) {
     __builtin_prefetch(node.state.gpus.data() + part.gpu);
   }
@@ -524,15 +521,21 @@ void ClusterState::reorder() {
     const NodeSpec& right = nodes_[b.value].spec;
     return left.rank != right.rank ? left.rank < right.rank : left.name < right.name;
   });
-  node_of_gpus_.clear();
+  std::uint32_t gpus = 0;
+  gpu_nodes_.clear();
+  gpu_node_at_.clear();
   for (std::uint32_t i = 0; i < order_.size(); ++i) {
     Node& node = nodes_[order_[i].value];
     node.order = i;
-    first_gpu_[order_[i].value] = static_cast<std::uint32_t>(node_of_gpus_.size()) * gpus_per_entry;
-    node_of_gpus_.insert(node_of_gpus_.end(), (node.state.gpus.size() + gpus_per_entry - 1) / gpus_per_entry,
-                         order_[i]);
+    first_gpu_[order_[i].value] = gpus;
+    if (!node.state.gpus.empty()) {
+      gpu_nodes_.push_back({.first_gpu = gpus, .node = order_[i]});
+      gpus += static_cast<std::uint32_t>(node.state.gpus.size());
+      const std::uint32_t entries = (gpus + ordinals_per_entry - 1) / ordinals_per_entry;
+      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size() - 1));
+    }
   }
-  gpu_index_.reset(static_cast<std::uint32_t>(node_of_gpus_.size()) * gpus_per_entry);
+  gpu_index_.reset(gpus);
   order_stale_ = false;
   for (const NodeId id : order_) {
     if (nodes_[id.value].state.schedulable) {
@@ -556,8 +559,11 @@ const GpuIndex& ClusterState::gpu_index() {
 }
 
 std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
-  const NodeId id = node_of_gpus_[ordinal / gpus_per_entry];
-  return {id, static_cast<std::uint16_t>(ordinal - first_gpu_[id.value])};
+  const GpuNode* found = &gpu_nodes_[gpu_node_at_[ordinal / ordinals_per_entry]];
+  while (found != &gpu_nodes_.back() && found[1].first_gpu <= ordinal) {
+    ++found;  // an entry names the node of its first ordinal; others may begin behind it
+  }
+  return {found->node, static_cast<std::uint16_t>(ordinal - found->first_gpu)};
 }
 
 }  // namespace gpusched

@@ -86,7 +86,9 @@ void GpuIndex::leave(std::uint16_t bucket, std::uint32_t ordinal) {
   const std::uint32_t line = ordinal / line_size;
   std::uint32_t lowest = lines_[line].first_from(bucket, 0);
   --of.count;
-  of.lines.erase_if(line, lowest == none);
+  if (lowest == none) {
+    of.lines.erase(line);
+  }
   if (of.first != ordinal) {
     return;
   }

@@ -39,12 +39,10 @@ class IndexBitset {
       i >>= 6;
     }
   }
-  void erase(std::uint32_t i) { erase_if(i, true); }
-  /// Without a branch on the condition.
-  void erase_if(std::uint32_t i, bool condition) {
+  void erase(std::uint32_t i) {
     for (std::size_t level = 0; level < level_count_; ++level) {
       std::uint64_t& word = words_[level_start_[level] + (i >> 6)];
-      word &= ~(std::uint64_t{condition} << (i & 63));
+      word &= ~(std::uint64_t{1} << (i & 63));
       if (word != 0) {
         return;
       }

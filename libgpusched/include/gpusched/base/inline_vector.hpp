@@ -66,21 +66,6 @@ class InlineVector {
     ::new (static_cast<void*>(data() + size_)) T(value);
     ++size_;
   }
-  /// Where the value is; size() where it is not. Contract: no value stands twice. No branch on values inside: what
-  /// comes next need not wait for memory that is on its way.
-  std::size_t index_of(const T& value) const {
-    if (size_ > N) {
-      return static_cast<std::size_t>(std::find(begin(), end(), value) - begin());
-    }
-    const T* const values = data();
-    const auto size = static_cast<std::int32_t>(size_);
-    std::int32_t found = 0;
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(N); ++i) {
-      const int here = static_cast<int>(values[i] == value) & static_cast<int>(i < size);
-      found += -here & (i + 1);
-    }
-    return found > 0 ? static_cast<std::size_t>(found - 1) : size_;
-  }
   /// Removes the element at `i`; the last one takes its place.
   void swap_remove(std::size_t i) {
     T* const values = data();

@@ -72,8 +72,7 @@ class ClusterState {
   /// Node ids in tie-breaking order. Brings the orders and the GPU index up to date after nodes came or went.
   std::span<const NodeId> node_order();
   const GpuIndex& gpu_index();
-  /// Node and device of a GPU ordinal of the index, and the ordinal of a node's first GPU. Ordinals follow the order of
-  /// nodes and devices; each node begins at a multiple of eight.
+  /// Node and device of a GPU ordinal of the index, and the ordinal of a node's first GPU.
   std::pair<NodeId, std::uint16_t> gpu_at(std::uint32_t ordinal) const;
   std::uint32_t first_gpu(NodeId id) const { return first_gpu_[id.value]; }
 
@@ -110,7 +109,7 @@ class ClusterState {
   std::int64_t active_gpus() const { return active_gpus_; }
 
  private:
-  static constexpr std::uint32_t gpus_per_entry = 8;
+  static constexpr std::uint32_t ordinals_per_entry = 8;
 
   Status on(TimeNs now, const NodeAdded& event);
   Status on(TimeNs now, const NodeRemoved& event);
@@ -149,9 +148,14 @@ class ClusterState {
   std::int64_t arrival_count_ = 0;
   std::vector<PodRecord, HugePageAllocator<PodRecord>> pods_;
   std::vector<NodeId> order_;
-  // From node to GPU ordinal and back: small tables apart from the nodes, so that they stay in the cache.
-  std::vector<std::uint32_t> first_gpu_;  // by NodeId
-  std::vector<NodeId> node_of_gpus_;      // by ordinal / gpus_per_entry
+  // Tables from node to GPU ordinal and back, apart from the nodes: small enough to stay in the cache.
+  struct GpuNode {
+    std::uint32_t first_gpu = 0;
+    NodeId node;
+  };
+  std::vector<std::uint32_t> first_gpu_;    // by NodeId
+  std::vector<GpuNode> gpu_nodes_;          // nodes with GPUs in order
+  std::vector<std::uint32_t> gpu_node_at_;  // by ordinal / ordinals_per_entry: place in gpu_nodes_
   GpuIndex gpu_index_;
   bool order_stale_ = false;
   std::uint64_t topology_version_ = 0;

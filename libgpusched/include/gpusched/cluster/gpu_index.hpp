@@ -13,7 +13,7 @@
 namespace gpusched {
 
 /// The GPUs that can take MIG instances, by (model, occupied units). A decision looks at the classes that have members,
-/// so its cost does not grow with the cluster. A member is a GPU ordinal, see ClusterState::gpu_at().
+/// so its cost does not grow with the cluster. A member is a GPU ordinal: GPUs counted in node order.
 ///
 /// Each GPU has two bytes that say its bucket, 32 of them in a line of memory; a bucket knows which lines hold members
 /// of it. Small enough to stay in the cache with a million GPUs, where a set of members per bucket would not.
