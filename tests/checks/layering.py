@@ -19,6 +19,7 @@ CAGES = {
     "Boost.Graph": (["boost/"], ["libgpusched/src/reshape"]),
     "nlohmann/json": (["nlohmann/"], ["libgpusched/src/io", "sim/src", "sim/cli", "tests", "bench"]),
     "zlib": (["zlib.h"], ["sim/src"]),
+    "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
     "CLI11": (["CLI/"], ["sim/cli"]),
     "yaml-cpp": (["yaml-cpp/"], ["sim/cli"]),
     "GoogleTest": (["gtest/", "gmock/"], ["tests"]),

@@ -395,7 +395,8 @@ void ClusterState::give_back(PodId pod) {
   shift(record.request, record.placement, -1);
   Node& node = nodes_[record.placement.node.value];
   // A node holds few pods: looking for this one costs less than the records of others, which would know their place.
-  node.pods.swap_remove(static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
+  node.pods.swap_remove(
+      static_cast<std::size_t>(std::find(node.pods.begin(), node.pods.end(), pod) - node.pods.begin()));
   count_priority(requests_[record.request.value].priority, -1);
   mark_changed(record.placement.node);
 }

@@ -4,11 +4,10 @@
 #include <cstdlib>
 #include <new>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 namespace gpusched {
+
+/// At least `size` bytes, of huge pages where the system gives them; std::free() returns them. Throws std::bad_alloc.
+void* allocate_huge_pages(std::size_t size);
 
 /// An allocator for arrays that are read at random places and grow with the cluster. From four mebibytes on it asks
 /// Linux for huge pages, without which most reads miss the table of pages as well as the cache. Only a hint: where it
@@ -24,34 +23,23 @@ class HugePageAllocator {
 
   T* allocate(std::size_t count) {
     const std::size_t size = count * sizeof(T);
-#ifdef __linux__
     if (size >= threshold) {
-      const std::size_t whole_pages = (size + huge_page - 1) / huge_page * huge_page;
-      void* const memory = std::aligned_alloc(huge_page, whole_pages);
-      if (memory == nullptr) {
-        throw std::bad_alloc();
-      }
-      ::madvise(memory, whole_pages, MADV_HUGEPAGE);
-      return static_cast<T*>(memory);
+      return static_cast<T*>(allocate_huge_pages(size));
     }
-#endif
     return static_cast<T*>(::operator new (size, std::align_val_t{alignof(T)}));
   }
   void deallocate(T* memory, std::size_t count) {
-#ifdef __linux__
     if (count * sizeof(T) >= threshold) {
       std::free(memory);
       return;
     }
-#endif
     ::operator delete (memory, std::align_val_t{alignof(T)});
   }
 
   friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }
 
  private:
-  static constexpr std::size_t huge_page = std::size_t{1} << 21;
-  static constexpr std::size_t threshold = 2 * huge_page;
+  static constexpr std::size_t threshold = std::size_t{1} << 22;
 };
 
 }  // namespace gpusched
