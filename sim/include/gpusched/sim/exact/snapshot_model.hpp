@@ -17,11 +17,11 @@ class SnapshotModel {
  public:
   /// Ways to fill a shared GPU that are listed per node and way of sharing; where there are more, every vacant GPU is
   /// looked at alone: the same optimum, later.
-  static constexpr std::size_t most_patterns = 500;
+  static constexpr std::size_t patterns_by_default = 500;
 
   /// The errors of check_snapshot(). The snapshot must outlive the model.
   static Result<SnapshotModel> build(const Snapshot& snapshot,
-                                     std::size_t most_patterns = SnapshotModel::most_patterns);
+                                     std::size_t most_patterns = patterns_by_default);
   SnapshotModel(SnapshotModel&&) noexcept;
   SnapshotModel& operator=(SnapshotModel&&) noexcept;
   ~SnapshotModel();
