@@ -19,7 +19,7 @@ struct GpuReservation {
 };
 
 /// Who is given a reservation, and of which GPUs: where small jobs fill every hole, one that needs several whole GPUs
-/// of one node would wait for ever. Knows who waits; holding and releasing is the caller's. docs/execution.md.
+/// of one node would wait for ever. Knows who waits; holding and releasing is the caller's. docs/models/execution.md.
 class GpuReservations {
  public:
   /// Reservations are given after `patience_ns`, at most `most` at a time.

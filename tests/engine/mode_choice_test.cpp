@@ -177,5 +177,51 @@ TEST_F(ModeChoiceTest, StillRefusedUntilSomethingThatTakesItChanges) {
   EXPECT_FALSE(engine_.still_refused(id));
 }
 
+bool is_held_back(const Decision& decision) {
+  const auto* wait = std::get_if<Wait>(&decision);
+  return wait != nullptr && wait->reasons[static_cast<std::size_t>(RejectReason::class_over_share)] > 0;
+}
+
+class ClassShareTest : public ModeChoiceTest {
+ protected:
+  explicit ClassShareTest(const std::string& policy = "auto") : ModeChoiceTest(policy) {}
+
+  /// One GPU with four sessions and room for more, and a training job that waits for a whole GPU. Its pod is the last.
+  void fill() {
+    add_gpus(1);
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_TRUE(std::holds_alternative<Bind>(submit(session_)));
+    }
+    GpuRequest training = intent(JobClass::batch, "", 0);
+    training.mode = SharingMode::whole;
+    EXPECT_TRUE(std::holds_alternative<Wait>(submit(training)));
+  }
+
+  const GpuRequest session_ = intent(JobClass::dev, "dev", 3);
+};
+class WithoutClassShareTest : public ClassShareTest {
+ protected:
+  WithoutClassShareTest() : ClassShareTest("auto:class_lead=1") {}
+};
+
+TEST_F(ClassShareTest, AClassThatWasServedLetsOneThatWaitsGoFirst) {
+  fill();
+  const PodId training{pods_ - 1};
+  EXPECT_TRUE(is_held_back(submit(session_)));
+  ASSERT_TRUE(engine_.observe({0, PodFinished{training, 0}}).ok());
+  EXPECT_TRUE(std::holds_alternative<Bind>(submit(session_))) << "nobody waits any more";
+}
+
+TEST_F(ClassShareTest, NoMoreThanASixteenthOfTheClusterIsKeptFree) {
+  fill();
+  add_gpus(15);
+  EXPECT_TRUE(std::holds_alternative<Bind>(submit(session_))) << "15 of 16 are idle";
+}
+
+TEST_F(WithoutClassShareTest, NobodyIsHeldBack) {
+  fill();
+  EXPECT_TRUE(std::holds_alternative<Bind>(submit(session_)));
+}
+
 }  // namespace
 }  // namespace gpusched

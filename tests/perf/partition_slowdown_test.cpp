@@ -55,6 +55,22 @@ TEST(PartitionSlowdownTest, TenantsThatLeaveRoomShareForFree) {
   EXPECT_EQ(sliced({closed(300), closed(300)}), (std::vector<double>{1, 1}));
 }
 
+// Four neighbours with d = .5, a = .1 + .2: means .2, joint spread sqrt(4) x .1 = .2, not .4. A closed job is judged at
+// a tenth of it, a service at half, and at its own high load .1 + .1.
+TEST(PartitionSlowdownTest, SpreadsOfNeighboursAddUpAsSquares) {
+  const TenantDemand neighbour{
+      .engine_active_milli = 500, .mps_demand_milli = 500, .activity_milli = 100, .activity_spread_milli = 200};
+  std::vector<TenantDemand> tenants(5, neighbour);
+  tenants[0] = closed(1000);
+  EXPECT_NEAR(side_by_side(tenants)[0], 1 + .2 + .1 * .2, 1e-12);
+  tenants[0] = service(100);
+  tenants[0].load_spread_milli = 100;
+  const double stretch = 1 + .2 + .5 * .2;
+  EXPECT_NEAR(side_by_side(tenants)[0], stretch / (1 - .2 * stretch), 1e-12);
+  // Time slicing: A = .3, R = .2: no tax; (1 + .3) / (1 - .2) + 2 ms x .3 / 10 ms.
+  EXPECT_NEAR(sliced(tenants)[0], 1.3 / .8 + .06, 1e-12);
+}
+
 // u = .6 each: A = 1.2, full tax: 1.11 x 1.2 = 1.332; bandwidth 1 + .5 x .4 x .3 = 1.06 and the same for both.
 TEST(PartitionSlowdownTest, SharedBandwidthMultiplies) {
   const std::vector<double> slowdown = sliced({closed(600, 400), closed(600, 300)});

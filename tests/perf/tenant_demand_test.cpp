@@ -39,20 +39,28 @@ TEST(TenantDemandTest, AClosedJobHasActivityAndNoLoad) {
   EXPECT_EQ(demand.activity_milli, 200);
   EXPECT_EQ(demand.load_milli, 0);
   EXPECT_FALSE(demand.service);
-  // .2 + .25 x sqrt(.2 x .8) = .3
-  EXPECT_EQ(tenant_demand(dev(), LoadPoint::planned, PerfConstants{}).activity_milli, 300);
+  EXPECT_EQ(demand.activity_spread_milli, 0);
+  // 1.645 x sqrt(.2 x .8) = .658
+  const TenantDemand planned = tenant_demand(dev(), LoadPoint::planned, PerfConstants{});
+  EXPECT_EQ(planned.activity_milli, 200);
+  EXPECT_EQ(planned.activity_spread_milli, 658);
 }
 
 TEST(TenantDemandTest, AServiceIsPlannedAtAHighQuantileOfItsLoad) {
   JobProfile profile = service();
   EXPECT_EQ(tenant_demand(profile, LoadPoint::mean, PerfConstants{}).load_milli, 200);
-  EXPECT_EQ(tenant_demand(profile, LoadPoint::planned, PerfConstants{}).load_milli, 360) << "1.8 x mean";
+  const auto spread = [&] {
+    const TenantDemand planned = tenant_demand(profile, LoadPoint::planned, PerfConstants{});
+    EXPECT_EQ(planned.load_milli, 200);
+    return planned.load_spread_milli;
+  };
+  EXPECT_EQ(spread(), 160) << "1.8 x mean";
   profile.request_load->p99 = 0.5;
-  EXPECT_EQ(tenant_demand(profile, LoadPoint::planned, PerfConstants{}).load_milli, 500);
+  EXPECT_EQ(spread(), 300);
   profile.request_load->p90 = 0.3;
-  EXPECT_EQ(tenant_demand(profile, LoadPoint::planned, PerfConstants{}).load_milli, 300);
+  EXPECT_EQ(spread(), 100);
   profile.request_load->p95 = 0.4;
-  EXPECT_EQ(tenant_demand(profile, LoadPoint::planned, PerfConstants{}).load_milli, 400);
+  EXPECT_EQ(spread(), 200);
   const TenantDemand demand = tenant_demand(profile, LoadPoint::mean, PerfConstants{});
   EXPECT_EQ(demand.mps_demand_milli, 500) << "w while it serves";
   EXPECT_EQ(demand.service_time_us, 25'000);

@@ -155,7 +155,7 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
   return {};
 }
 
-Status ClusterState::on(TimeNs, const PodSubmitted& event) {
+Status ClusterState::on(TimeNs now, const PodSubmitted& event) {
   if (event.request.value >= requests_.size()) {
     return unknown("request class #" + std::to_string(event.request.value) + " is not known");
   }
@@ -171,6 +171,7 @@ Status ClusterState::on(TimeNs, const PodSubmitted& event) {
   record.version = event.version;
   ++arrivals_[event.request.value];
   ++arrival_count_;
+  count_demand(now, event.request, &ClassDemand::arrive);
   return {};
 }
 
@@ -178,7 +179,7 @@ PodRecord* ClusterState::known_pod(PodId id) {
   return id.value < pods_.size() && pods_[id.value].phase != PodPhase::absent ? &pods_[id.value] : nullptr;
 }
 
-Status ClusterState::on(TimeNs, const Reserved& event) {
+Status ClusterState::on(TimeNs now, const Reserved& event) {
   PodRecord* record = known_pod(event.pod);
   if (record == nullptr) {
     return unknown(pod_text(event.pod) + " is not known");
@@ -191,19 +192,21 @@ Status ClusterState::on(TimeNs, const Reserved& event) {
   }
   take(event.pod, event.placement);
   record->phase = PodPhase::reserved;
+  count_demand(now, record->request, &ClassDemand::start);
   return {};
 }
 
-Status ClusterState::on(TimeNs, const ReservationReleased& event) {
+Status ClusterState::on(TimeNs now, const ReservationReleased& event) {
   PodRecord* record = known_pod(event.pod);
   if (record != nullptr && record->phase == PodPhase::reserved) {
     give_back(event.pod);
     record->phase = PodPhase::pending;
+    count_demand(now, record->request, &ClassDemand::undo_start);
   }
   return {};
 }
 
-Status ClusterState::on(TimeNs, const PodBound& event) {
+Status ClusterState::on(TimeNs now, const PodBound& event) {
   PodRecord* record = known_pod(event.pod);
   if (record == nullptr) {
     return unknown(pod_text(event.pod) + " is not known");
@@ -221,6 +224,8 @@ Status ClusterState::on(TimeNs, const PodBound& event) {
     }
     if (held) {
       give_back(event.pod);
+    } else {
+      count_demand(now, record->request, &ClassDemand::start);
     }
     take(event.pod, event.placement);
   }
@@ -246,20 +251,22 @@ Status ClusterState::on(TimeNs, const PodStarted& event) {
   return {};
 }
 
-Status ClusterState::on(TimeNs, const PodFinished& event) {
+Status ClusterState::on(TimeNs now, const PodFinished& event) {
   PodRecord* record = known_pod(event.pod);
   if (record == nullptr || is_late(*record, event.version)) {
     return {};
   }
   if (record->holds_resources()) {
     give_back(event.pod);
+  } else {
+    count_demand(now, record->request, &ClassDemand::leave);
   }
   record->phase = PodPhase::absent;
   record->version = std::max(record->version, event.version);
   return {};
 }
 
-Status ClusterState::on(TimeNs, const PodEvicted& event) {
+Status ClusterState::on(TimeNs now, const PodEvicted& event) {
   PodRecord* record = known_pod(event.pod);
   if (record == nullptr || is_late(*record, event.version)) {
     return {};
@@ -267,6 +274,7 @@ Status ClusterState::on(TimeNs, const PodEvicted& event) {
   if (record->holds_resources()) {
     give_back(event.pod);
     record->phase = PodPhase::pending;
+    count_demand(now, record->request, &ClassDemand::arrive);
   }
   record->version = std::max(record->version, event.version);
   return {};
@@ -298,11 +306,11 @@ Status ClusterState::hold(NodeId id, std::uint16_t device, bool held) {
   }
   const bool indexes = !order_stale_ && node.takes_mig && node.state.schedulable && gpu.free_milli == milli_per_unit;
   if (indexes && held) {
-    gpu_index_.erase(first_gpu_[id.value] + device);
+    gpu_index_.erase(first_gpu(id) + device);
   }
   gpu.held = held;
   if (indexes && !held) {
-    gpu_index_.insert(gpu, first_gpu_[id.value] + device);
+    gpu_index_.insert(gpu, first_gpu(id) + device);
   }
   if (follows_gpus_) {
     changed_gpus_.push_back({id, device});
@@ -379,6 +387,14 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
   return {};
 }
 
+void ClusterState::count_demand(TimeNs now, RequestClassId request, void (ClassDemand::*change)(JobClass)) {
+  const GpuRequest& wanted = requests_[request.value];
+  if (states_intent(wanted)) {
+    class_demand_.advance(now);
+    (class_demand_.*change)(wanted.job_class);
+  }
+}
+
 void ClusterState::take(PodId pod, const Candidate& placement) {
   PodRecord& record = pods_[pod.value];
   shift(record.request, placement, 1);
@@ -419,7 +435,7 @@ std::int64_t ClusterState::last_placed_node_order() const {
 
 std::int64_t ClusterState::last_placed_gpu() const {
   return last_gpu_node_.valid() && !nodes_[last_gpu_node_.value].removed
-             ? std::int64_t{first_gpu_[last_gpu_node_.value]} + last_device_
+             ? std::int64_t{first_gpu(last_gpu_node_)} + last_device_
              : -1;
 }
 
@@ -427,7 +443,7 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   // The index first: the next decision reads it, and unlike the node it is in the cache.
   for (const GpuAssignment& part : placement.gpus) {
     if (!order_stale_ && part.range.size > 0) {
-      gpu_index_.flip_units(first_gpu_[placement.node.value] + part.gpu, part.range.mask());
+      gpu_index_.flip_units(first_gpu(placement.node) + part.gpu, part.range.mask());
     }
   }
   const GpuRequest& request = requests_[id.value];
@@ -446,7 +462,7 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     const bool may_enter_or_leave =  // a share may leave nothing to cut, or all
         part.range.size == 0 && !order_stale_ && node.takes_mig && node.state.schedulable;
     if (may_enter_or_leave && gpu.takes_instances()) {
-      gpu_index_.erase(first_gpu_[placement.node.value] + part.gpu);
+      gpu_index_.erase(first_gpu(placement.node) + part.gpu);
     }
     if (direction > 0) {
       add_part(gpu, part, limits_tenants);
@@ -457,7 +473,7 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
     if (may_enter_or_leave && gpu.takes_instances()) {
-      gpu_index_.insert(gpu, first_gpu_[placement.node.value] + part.gpu);
+      gpu_index_.insert(gpu, first_gpu(placement.node) + part.gpu);
     }
     if (part.sharing != PartitionSharing::exclusive) {
       move_tenant(placement.node, part, id, direction);
@@ -499,7 +515,7 @@ void ClusterState::index_gpus(NodeId id, bool insert) {
   }
   for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
     const GpuState& gpu = node.state.gpus[i];
-    const std::uint32_t ordinal = first_gpu_[id.value] + static_cast<std::uint32_t>(i);
+    const std::uint32_t ordinal = first_gpu(id) + static_cast<std::uint32_t>(i);
     if (gpu.takes_instances()) {
       if (insert) {
         gpu_index_.insert(gpu, ordinal);
@@ -536,6 +552,11 @@ void ClusterState::reorder() {
       gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size() - 1));
     }
   }
+  const auto per_node = static_cast<std::uint32_t>(order_.empty() ? 0 : nodes_[order_[0].value].state.gpus.size());
+  const bool in_order = std::all_of(order_.begin(), order_.end(), [&](NodeId id) {
+    return nodes_[id.value].order == id.value && nodes_[id.value].state.gpus.size() == per_node;
+  });
+  gpus_per_node_ = in_order ? per_node : 0;
   gpu_index_.reset(gpus);
   order_stale_ = false;
   for (const NodeId id : order_) {
@@ -560,6 +581,9 @@ const GpuIndex& ClusterState::gpu_index() {
 }
 
 std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
+  if (gpus_per_node_ > 0) {
+    return {NodeId{ordinal / gpus_per_node_}, static_cast<std::uint16_t>(ordinal % gpus_per_node_)};
+  }
   const GpuNode* found = &gpu_nodes_[gpu_node_at_[ordinal / ordinals_per_entry]];
   while (found != &gpu_nodes_.back() && found[1].first_gpu <= ordinal) {
     ++found;  // an entry names the node of its first ordinal; others may begin behind it

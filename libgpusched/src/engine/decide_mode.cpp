@@ -19,6 +19,11 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
     }
   }
   ModeSearch& search = modes.search;
+  if (is_over_share(request)) {
+    RejectCounts reasons{};
+    reasons[static_cast<std::size_t>(RejectReason::class_over_share)] = search.index().gpu_count();
+    return refuse_mode(request, reasons);
+  }
   search.start(state_, request, scope ? &in_scope : nullptr);
   const ModeCandidate* best = nullptr;
   const ModeCandidate* second = nullptr;
@@ -54,6 +59,23 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
     bind.mode->runner_up = second->mode;
   }
   return bind;
+}
+
+bool Engine::is_over_share(RequestClassId request) const {
+  const double lead = policy_->traits().modes->class_lead;
+  // What is kept free for the others never exceeds a sixteenth of the cluster: they may want what cannot be had.
+  if (lead >= 1 || 16 * caches_->modes->search.index().idle_count() > caches_->modes->search.index().gpu_count()) {
+    return false;
+  }
+  const ClassDemand& demand = state_.class_demand();
+  const JobClass own = state_.request(request).job_class;
+  for (std::size_t i = 0; i < job_class_count; ++i) {
+    const auto other = static_cast<JobClass>(i);
+    if (other != own && demand.waiting(other) > 0 && demand.served(other) < demand.served(own) - lead) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Decision Engine::refuse_mode(RequestClassId request, const RejectCounts& reasons) const {

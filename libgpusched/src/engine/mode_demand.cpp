@@ -115,13 +115,15 @@ ModeDemand ModeDemands::make(const ClusterState& state, const GpuRequest& reques
   const double t = demand.tolerated;
   const double u = milli(demand.tenant.engine_active_milli);
   const double d = milli(demand.tenant.mps_demand_milli);
-  const double rho = milli(demand.tenant.load_milli);
-  const double a = milli(demand.tenant.activity_milli);
+  const double spread = rules_.weights.spread;
+  const double rho = milli(demand.tenant.load_milli + demand.tenant.load_spread_milli);
+  const double rho_beside = milli(demand.tenant.load_milli) + spread * milli(demand.tenant.load_spread_milli);
+  const double a = milli(demand.tenant.activity_milli) + spread * milli(demand.tenant.activity_spread_milli);
   const double tax = 1.0 + rules_.perf.switch_tax;
   if (demand.tenant.service) {
-    demand.time_slice_load = rho;
-    demand.time_slice_limit = 1.0 - 1.0 / t;
-    demand.mps_load = rho * d;
+    demand.time_slice_load = rho_beside;
+    demand.time_slice_limit = 1.0 - 1.0 / t - rho + rho_beside;
+    demand.mps_load = rho_beside * d;
     demand.mps_limit = t / (1.0 + rho * t) - 1.0 + demand.mps_load;
   } else {
     demand.time_slice_load = a * u;

@@ -45,6 +45,7 @@ void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
   open_time_slice_.reset(count);
   open_mps_.reset(count);
   idle_.assign(gpu_catalog().size(), {});
+  idle_count_ = 0;
   instance_options_.assign(gpu_catalog().size(), {});
   buckets_seen_.assign(gpu_catalog().size(), {});
   values_.resize(gpu_catalog().size());
@@ -77,7 +78,9 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   const GpuState& gpu = node.state.gpus[ref.gpu];
   const std::uint32_t ordinal = state.first_gpu(ref.node) + ref.gpu;
   const bool takes_newcomers = node.state.schedulable && !gpu.held;
-  set(idle_[gpu.model], ordinal, takes_newcomers && gpu.idle());
+  const bool idle = takes_newcomers && gpu.idle();
+  idle_count_ += (idle ? 1U : 0U) - (idle_[gpu.model].contains(ordinal) ? 1U : 0U);
+  set(idle_[gpu.model], ordinal, idle);
   const bool time_slice = gpu.sharing == PartitionSharing::time_slice;
   const bool mps = gpu.sharing == PartitionSharing::mps;
   const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;

@@ -45,6 +45,8 @@ class ModeIndex {
   /// Shared GPUs of that mode with a place for one more tenant.
   const IndexBitset& open(ModeKind mode) const { return mode == ModeKind::mps ? open_mps_ : open_time_slice_; }
   const IndexBitset& idle(std::uint16_t model) const { return idle_[model]; }
+  /// Idle GPUs of all models that take newcomers.
+  std::uint32_t idle_count() const { return idle_count_; }
   /// GPU models that occur.
   const std::vector<std::uint16_t>& models() const { return models_; }
   std::uint32_t gpu_count() const { return static_cast<std::uint32_t>(shared_.size()); }
@@ -69,6 +71,7 @@ class ModeIndex {
   std::vector<Shared> shared_;
   IndexBitset open_time_slice_, open_mps_;
   std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
+  std::uint32_t idle_count_ = 0;
   std::vector<std::uint16_t> models_;
   std::vector<std::optional<ModeValue>> values_;                            // by GpuModelId
   std::vector<std::vector<std::vector<InstanceOption>>> instance_options_;  // [model][shape]

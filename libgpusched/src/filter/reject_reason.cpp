@@ -27,6 +27,7 @@ constexpr std::array<Row, reject_reason_count> rows = {{
     {"mig_label_taken", "MIG media or graphics instance already in use"},
     {"trust_domain_mismatch", "MPS server there belongs to another trust domain"},
     {"slowdown_exceeded", "a tolerated slowdown would be exceeded"},
+    {"class_over_share", "its class got more of what it asked for than a class that waits"},
     {"out_of_scope", "node not offered"},
 }};
 

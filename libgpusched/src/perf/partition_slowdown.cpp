@@ -1,6 +1,7 @@
 #include "gpusched/perf/partition_slowdown.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "gpusched/base/check.hpp"
 
@@ -11,29 +12,72 @@ namespace {
 constexpr double unit = static_cast<double>(milli_per_unit);
 constexpr double square = unit * unit;  // products of two thousandths
 
-/// What a tenant adds to its partition, in millionths.
-struct Contribution {
-  std::int64_t closed_busy = 0;  // a u
-  std::int64_t load = 0;         // rho
-  std::int64_t bandwidth = 0;    // m, by the share of time in which it is busy
+/// What tenants add to their partition, in millionths: the means, and the squares of how far each may rise above its
+/// mean. Tenants do not peak together, so the squares add up, not the spreads.
+struct Pressure {
+  std::int64_t mean = 0;
+  std::int64_t spread_squares = 0;
+
+  Pressure& operator+=(const Pressure& other) {
+    mean += other.mean;
+    spread_squares += other.spread_squares;
+    return *this;
+  }
+  Pressure operator-(const Pressure& other) const { return {mean - other.mean, spread_squares - other.spread_squares}; }
+  /// With `share` of the joint spread.
+  double at(double share) const {
+    const auto squares = static_cast<double>(spread_squares);
+    return (static_cast<double>(mean) + (spread_squares > 0 ? share * std::sqrt(squares) : 0.0)) / square;
+  }
+  bool none() const { return mean == 0 && spread_squares == 0; }
 };
+
+Pressure pressure(std::int64_t weight_milli, std::int64_t mean_milli, std::int64_t spread_milli) {
+  const std::int64_t spread = weight_milli * spread_milli;
+  return {weight_milli * mean_milli, spread * spread};
+}
+
+struct Contribution {
+  Pressure closed_busy;  // a u
+  Pressure load;         // rho
+  Pressure bandwidth;    // m, by the share of time in which it is busy
+};
+
+std::int64_t at_most_always(std::int64_t milli) { return std::min(milli_per_unit, milli); }
 
 Contribution contribution(const TenantDemand& tenant) {
   if (tenant.service) {
-    const std::int64_t busy = std::min<std::int64_t>(milli_per_unit, tenant.load_milli);
-    return {.closed_busy = 0, .load = tenant.load_milli * milli_per_unit, .bandwidth = busy * tenant.dram_active_milli};
+    const std::int64_t busy = at_most_always(tenant.load_milli);
+    const std::int64_t rise = at_most_always(std::int64_t{tenant.load_milli} + tenant.load_spread_milli) - busy;
+    return {.closed_busy = {},
+            .load = pressure(milli_per_unit, tenant.load_milli, tenant.load_spread_milli),
+            .bandwidth = pressure(tenant.dram_active_milli, busy, rise)};
   }
-  const std::int64_t active = tenant.activity_milli;
-  return {
-      .closed_busy = active * tenant.engine_active_milli, .load = 0, .bandwidth = active * tenant.dram_active_milli};
+  return {.closed_busy = pressure(tenant.engine_active_milli, tenant.activity_milli, tenant.activity_spread_milli),
+          .load = {},
+          .bandwidth = pressure(tenant.dram_active_milli, tenant.activity_milli, tenant.activity_spread_milli)};
 }
 
-/// What a tenant takes from its neighbours under MPS, in millionths.
-std::int64_t mps_pressure(const TenantDemand& tenant, const PerfConstants& constants) {
-  const std::int64_t busy =
-      tenant.service ? std::min(milli_per_unit, to_milli(constants.mps_service_weight * tenant.load_milli / unit))
-                     : tenant.activity_milli;
-  return busy * tenant.mps_demand_milli;
+/// What a tenant takes from its neighbours under MPS.
+Pressure mps_pressure(const TenantDemand& tenant, const PerfConstants& constants) {
+  if (!tenant.service) {
+    return pressure(tenant.mps_demand_milli, tenant.activity_milli, tenant.activity_spread_milli);
+  }
+  const auto busy_at = [&](std::int64_t load_milli) {
+    return at_most_always(to_milli(constants.mps_service_weight * static_cast<double>(load_milli) / unit));
+  };
+  const std::int64_t busy = busy_at(tenant.load_milli);
+  return pressure(tenant.mps_demand_milli, busy,
+                  busy_at(std::int64_t{tenant.load_milli} + tenant.load_spread_milli) - busy);
+}
+
+/// A service's own load counts at its planned quantile: it promises to stay below a slowdown nearly all the time.
+double own_load(const TenantDemand& tenant) { return (tenant.load_milli + tenant.load_spread_milli) / unit; }
+
+/// How much of its neighbours' joint spread a tenant is judged at: a service nearly all the time, a closed job on
+/// average.
+double judged_at(const TenantDemand& tenant, const PerfConstants& constants) {
+  return tenant.service ? constants.service_spread : constants.closed_spread;
 }
 
 /// The mean response of a queue whose service takes `stretch` times as long, over the service time.
@@ -43,11 +87,11 @@ double queue_response(double stretch, double load) {
 }
 
 double time_slice_of(const TenantDemand& tenant, const Contribution& others, const PerfConstants& c) {
+  const double share = judged_at(tenant, c);
   const double own = tenant.service ? 0 : tenant.engine_active_milli / unit;
-  const double own_load = tenant.service ? tenant.load_milli / unit : 0;
-  const double busy = static_cast<double>(others.closed_busy) / square + own;  // A
-  const double others_load = static_cast<double>(others.load) / square;
-  const double load = others_load + own_load;  // R
+  const double busy = others.closed_busy.at(share) + own;  // A
+  const double others_load = others.load.at(share);
+  const double load = others_load + (tenant.service ? own_load(tenant) : 0);  // R
   const double saturation = std::clamp((busy + load - c.switch_onset) / c.switch_width, 0.0, 1.0);
   const double tax = 1 + c.switch_tax * saturation;
   const double left = 1 - tax * load;
@@ -55,8 +99,7 @@ double time_slice_of(const TenantDemand& tenant, const Contribution& others, con
     return saturated_slowdown;
   }
   const double k = tenant.slice_slowdown_milli / unit;
-  const double bandwidth =
-      1 + c.bandwidth_weight * (tenant.dram_active_milli / unit) * (static_cast<double>(others.bandwidth) / square);
+  const double bandwidth = 1 + c.bandwidth_weight * (tenant.dram_active_milli / unit) * others.bandwidth.at(share);
   if (!tenant.service) {
     return std::min(saturated_slowdown, k * bandwidth * std::max(1.0, tax * busy / left));
   }
@@ -68,7 +111,7 @@ double time_slice_of(const TenantDemand& tenant, const Contribution& others, con
 
 double exclusive_slowdown(const TenantDemand& tenant) {
   const double k = tenant.slice_slowdown_milli / unit;
-  return tenant.service ? k * queue_response(1, tenant.load_milli / unit) : k;
+  return tenant.service ? k * queue_response(1, own_load(tenant)) : k;
 }
 
 void time_slice_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& constants,
@@ -87,23 +130,23 @@ void time_slice_slowdown(std::span<const TenantDemand> tenants, const PerfConsta
                               .load = all.load - own.load,
                               .bandwidth = all.bandwidth - own.bandwidth};
     // Nothing is switched where nobody else has work.
-    const bool alone = others.closed_busy == 0 && others.load == 0;
+    const bool alone = others.closed_busy.none() && others.load.none();
     slowdown[i] = alone ? exclusive_slowdown(tenants[i]) : time_slice_of(tenants[i], others, constants);
   }
 }
 
 void mps_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& constants, std::span<double> slowdown) {
   GPUSCHED_CHECK(slowdown.size() == tenants.size(), "one place per tenant");
-  std::int64_t pressure = 0;
+  Pressure all;
   for (const TenantDemand& tenant : tenants) {
-    pressure += mps_pressure(tenant, constants);
+    all += mps_pressure(tenant, constants);
   }
   for (std::size_t i = 0; i < tenants.size(); ++i) {
     const TenantDemand& tenant = tenants[i];
-    const double stretch = 1 + static_cast<double>(pressure - mps_pressure(tenant, constants)) / square;
+    const double stretch = 1 + (all - mps_pressure(tenant, constants)).at(judged_at(tenant, constants));
     const double k = tenant.slice_slowdown_milli / unit;
     const double engine = tenant.engine_active_milli / unit;
-    slowdown[i] = tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, tenant.load_milli / unit))
+    slowdown[i] = tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, own_load(tenant)))
                                  : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
   }
 }

@@ -7,7 +7,7 @@ namespace gpusched {
 
 std::span<const PerfConstantInfo> perf_constant_table() {
   using C = PerfConstants;
-  static constexpr std::array<PerfConstantInfo, 12> rows = {{
+  static constexpr std::array<PerfConstantInfo, 14> rows = {{
       {"mig_tax", &C::mig_tax, 1, 2, "1", "time on the largest MIG instance over time on the GPU with MIG off"},
       {"latency_weight", &C::latency_weight, 0, 5, "1", "training on a slice: weight of the part bound by latency"},
       {"latency_exponent", &C::latency_exponent, 0, 3, "1",
@@ -19,7 +19,10 @@ std::span<const PerfConstantInfo> perf_constant_table() {
       {"time_slice_ms", &C::time_slice_ms, 0, 1000, "ms", "time slicing: a request's wait for each busy neighbour"},
       {"mps_service_weight", &C::mps_service_weight, 0, 10, "1", "MPS: how often a service is busy, over its load"},
       {"load_peak", &C::load_peak, 1, 10, "1", "high load of a service over its mean, where no quantile was measured"},
-      {"duty_margin", &C::duty_margin, 0, 5, "1", "standard deviations added to a duty cycle when planning"},
+      {"duty_margin", &C::duty_margin, 0, 5, "1", "standard deviations from a duty cycle to its planned quantile"},
+      {"service_spread", &C::service_spread, 0, 5, "1", "share of the neighbours' joint spread a service is judged at"},
+      {"closed_spread", &C::closed_spread, 0, 5, "1",
+       "share of the neighbours' joint spread a closed job is judged at"},
       {"context_memory_mib", &C::context_memory_mib, 0, 16'384, "MiB", "memory of a process besides its footprint"},
   }};
   return rows;

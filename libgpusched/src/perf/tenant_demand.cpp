@@ -15,10 +15,8 @@ std::int32_t milli32(std::int64_t milli) {
   return static_cast<std::int32_t>(std::min<std::int64_t>(milli, std::numeric_limits<std::int32_t>::max()));
 }
 
-double load_at(const Activity& load, LoadPoint point, const PerfConstants& constants) {
-  if (point == LoadPoint::mean) {
-    return load.mean;
-  }
+/// The load at its planned quantile.
+double high_load(const Activity& load, const PerfConstants& constants) {
   for (const std::optional<double>& quantile : {load.p95, load.p90, load.p99}) {
     if (quantile) {
       return *quantile;
@@ -27,9 +25,13 @@ double load_at(const Activity& load, LoadPoint point, const PerfConstants& const
   return std::min(1.0, load.mean * constants.load_peak);
 }
 
-double activity_at(double duty, LoadPoint point, const PerfConstants& constants) {
+double high_activity(double duty, const PerfConstants& constants) {
   // sqrt is exact to the last bit everywhere, unlike pow.
-  return point == LoadPoint::mean ? duty : std::min(1.0, duty + constants.duty_margin * std::sqrt(duty * (1 - duty)));
+  return std::min(1.0, duty + constants.duty_margin * std::sqrt(duty * (1 - duty)));
+}
+
+std::int32_t spread_milli(double high, std::int32_t mean_milli) {
+  return std::max(0, milli32(to_milli(high)) - mean_milli);
 }
 
 double mps_demand(const JobProfile& job) {
@@ -51,10 +53,16 @@ TenantDemand tenant_demand(const JobProfile& job, LoadPoint load, const PerfCons
   if (job.kind == JobKind::service) {
     GPUSCHED_CHECK(job.request_load && job.service_time_ms, "a service without load or service time");
     demand.service = true;
-    demand.load_milli = milli32(to_milli(load_at(*job.request_load, load, constants)));
+    demand.load_milli = milli32(to_milli(job.request_load->mean));
+    if (load == LoadPoint::planned) {
+      demand.load_spread_milli = spread_milli(high_load(*job.request_load, constants), demand.load_milli);
+    }
     demand.service_time_us = std::max(1, milli32(to_milli(*job.service_time_ms)));
   } else {
-    demand.activity_milli = milli32(to_milli(activity_at(job.duty_cycle, load, constants)));
+    demand.activity_milli = milli32(to_milli(job.duty_cycle));
+    if (load == LoadPoint::planned) {
+      demand.activity_spread_milli = spread_milli(high_activity(job.duty_cycle, constants), demand.activity_milli);
+    }
   }
   return demand;
 }
@@ -67,6 +75,7 @@ TenantDemand on_slice(TenantDemand whole, std::int64_t slice_slowdown_milli) {
   const double engine = std::max(0.0, k - static_cast<double>(milli_per_unit - whole.engine_active_milli)) / k;
   whole.engine_active_milli = milli32(to_milli(engine));
   whole.load_milli = milli32(to_milli(whole.load_milli * k * 1e-6));
+  whole.load_spread_milli = milli32(to_milli(whole.load_spread_milli * k * 1e-6));
   whole.slice_slowdown_milli = milli32(slice_slowdown_milli);
   return whole;
 }

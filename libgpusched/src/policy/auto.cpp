@@ -7,9 +7,11 @@ namespace gpusched {
 namespace {
 
 constexpr PolicyParameter parameters[] = {
-    {"wholeness", "0.35", "0..1", "value that an idle GPU loses as soon as it is used in part"},
-    {"mps_bonus", "0.3", "0..1", "how far MPS goes first where it is allowed, in GPUs"},
-    {"delay", "0.3", "0..10", "weight of setup time over expected duration"},
+    {"wholeness", "0.15", "0..1", "value that an idle GPU loses as soon as it is used in part"},
+    {"mps_bonus", "0.15", "0..1", "how far MPS goes first where it is allowed, in GPUs"},
+    {"delay", "0.5", "0..10", "weight of setup time over expected duration"},
+    {"class_lead", "0.05", "0..1",
+     "how far a class may be ahead of one that waits, in shares of what each asked for; 1: no matter"},
     {"margin", "1", "0.1..1", "share of the tolerated slowdown that predictions may use up"},
 };
 
@@ -25,6 +27,7 @@ const PolicyInfo auto_policy = {
       rules.weights.wholeness = number_of(given, "wholeness");
       rules.weights.mps_bonus = number_of(given, "mps_bonus");
       rules.weights.delay = number_of(given, "delay");
+      rules.class_lead = number_of(given, "class_lead");
       rules.weights.margin = number_of(given, "margin");
       return make_mode_policy(std::move(rules));
     }};

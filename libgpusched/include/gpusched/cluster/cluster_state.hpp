@@ -12,6 +12,7 @@
 #include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/result.hpp"
 #include "gpusched/cluster/allocation.hpp"
+#include "gpusched/cluster/class_demand.hpp"
 #include "gpusched/cluster/event.hpp"
 #include "gpusched/cluster/gpu_index.hpp"
 #include "gpusched/cluster/gpu_request.hpp"
@@ -54,6 +55,8 @@ class ClusterState {
   /// Pods submitted so far, by request class: what the learning policies know.
   std::span<const std::int64_t> arrivals() const { return arrivals_; }
   std::int64_t arrival_count() const { return arrival_count_; }
+  /// What the classes of jobs that state intent asked for of late, and what they got.
+  const ClassDemand& class_demand() const { return class_demand_; }
 
   std::span<const Node> nodes() const { return nodes_; }
   const Node& node(NodeId id) const { return nodes_[id.value]; }
@@ -74,7 +77,9 @@ class ClusterState {
   const GpuIndex& gpu_index();
   /// Node and device of a GPU ordinal of the index, and the ordinal of a node's first GPU.
   std::pair<NodeId, std::uint16_t> gpu_at(std::uint32_t ordinal) const;
-  std::uint32_t first_gpu(NodeId id) const { return first_gpu_[id.value]; }
+  std::uint32_t first_gpu(NodeId id) const {
+    return gpus_per_node_ > 0 ? id.value * gpus_per_node_ : first_gpu_[id.value];
+  }
 
   /// Nodes whose state changed since the last call, each once, in order of first change.
   std::vector<NodeId> take_changed_nodes();
@@ -126,6 +131,8 @@ class ClusterState {
   Status on(TimeNs now, const GpuReleased& event);
   Status on(TimeNs now, const Tick& event);
 
+  /// Notes a change of the demand of the request's class where it states intent.
+  void count_demand(TimeNs now, RequestClassId request, void (ClassDemand::*change)(JobClass));
   void take(PodId pod, const Candidate& placement);
   void give_back(PodId pod);
   void shift(RequestClassId request, const Candidate& placement, int direction);
@@ -146,8 +153,12 @@ class ClusterState {
   RequestClassTable requests_;
   std::vector<std::int64_t> arrivals_;
   std::int64_t arrival_count_ = 0;
+  ClassDemand class_demand_;
   std::vector<PodRecord, HugePageAllocator<PodRecord>> pods_;
   std::vector<NodeId> order_;
+  // Nodes that came in order with as many GPUs each, as in most large clusters, need no table between node and GPU
+  // ordinal: two lines of memory less in every decision. 0 where nodes differ.
+  std::uint32_t gpus_per_node_ = 0;
   // Tables from node to GPU ordinal and back, apart from the nodes: small enough to stay in the cache.
   struct GpuNode {
     std::uint32_t first_gpu = 0;

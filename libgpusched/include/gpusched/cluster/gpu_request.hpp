@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -12,8 +13,9 @@ namespace gpusched {
 /// How a claim wants its GPU. `unstated` leaves the choice to the scheduler; anything else always wins.
 enum class SharingMode : std::uint8_t { unstated, whole, mig, time_slice, mps };
 
-/// What the planner wants to know about a job; drives reports, never silently the placement.
+/// What kind of job it is. A policy that chooses modes plans each kind its own way; others only report it.
 enum class JobClass : std::uint8_t { unknown, always_on, burst, batch, dev };
+inline constexpr std::size_t job_class_count = 5;
 
 /// What a job needs between itself and its neighbours.
 enum class Isolation : std::uint8_t { none, memory, fault };

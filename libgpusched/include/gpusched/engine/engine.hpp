@@ -61,6 +61,7 @@ class Engine {
   Decision decide_mode(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision refuse_mode(RequestClassId request, const RejectCounts& reasons) const;
   bool chooses_mode(RequestClassId request) const;
+  bool is_over_share(RequestClassId request) const;
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
   RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;

@@ -25,10 +25,11 @@ enum class RejectReason : std::uint8_t {
   mig_label_taken,          ///< the capped label (+me, +gfx) is in use on every GPU that has room
   trust_domain_mismatch,    ///< the MPS server there belongs to another trust domain
   slowdown_exceeded,        ///< somebody would be slowed down more than it tolerates
+  class_over_share,         ///< held back for a class of jobs that waits and got less of what it asked for
   out_of_scope,             ///< the caller did not offer the node
 };
 
-inline constexpr std::size_t reject_reason_count = 18;
+inline constexpr std::size_t reject_reason_count = 19;
 
 /// Constant name, as in logs and metrics ("insufficient_cpu").
 const char* to_string(RejectReason reason);

@@ -20,7 +20,9 @@ struct PerfConstants {
   double time_slice_ms = 2;
   double mps_service_weight = 1.2;
   double load_peak = 1.8;
-  double duty_margin = 0.25;
+  double duty_margin = 1.645;
+  double service_spread = 0.5;
+  double closed_spread = 0.1;
   double context_memory_mib = 512;
 
   friend bool operator==(const PerfConstants&, const PerfConstants&) = default;

@@ -35,10 +35,11 @@ enum class MigLayout : std::uint8_t { dynamic, balanced, smallest, mixed };
 
 /// Constants of the cost of a candidate, in GPU equivalents. Origin: docs/policies/auto.md.
 struct ModeWeights {
-  double wholeness = 0.35;   ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
+  double wholeness = 0.15;   ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
   double mig_linear = 0.85;  ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
-  double delay = 0.3;        ///< times setup time over expected duration
-  double mps_bonus = 0.3;    ///< MPS goes first where it is allowed
+  double spread = 0.2;       ///< share of a tenant's spread that counts as load of its GPU
+  double delay = 0.5;        ///< times setup time over expected duration
+  double mps_bonus = 0.15;   ///< MPS goes first where it is allowed
   double margin = 1.0;       ///< of the tolerated slowdown that may be used up by prediction
 
   friend bool operator==(const ModeWeights&, const ModeWeights&) = default;
@@ -71,6 +72,8 @@ struct ModeRules {
   bool shares_first = false;   ///< a job that may share takes a whole GPU only where nothing else is left
   bool spreads = false;        ///< a job joins the emptiest shared GPU instead of the one that loses least
   MigLayout layout = MigLayout::dynamic;
+  /// A job waits while its class got more than this share above a class that waits. 1 or more: never.
+  double class_lead = 1;
   std::vector<ModePool> pools = {{}};
 };
 

@@ -29,7 +29,7 @@ struct JobEnd {
 
 /// How fast jobs run beside each other, and how they end: a fluid model, driven by events. It is told who starts and
 /// stops where, and decides nothing. Only partitions whose tenants changed are computed anew. Formulas and choices:
-/// docs/execution.md. Deterministic: same calls, same results.
+/// docs/models/execution.md. Deterministic: same calls, same results.
 class ExecutionModel {
  public:
   /// A job is killed for want of memory this often before it is given up.

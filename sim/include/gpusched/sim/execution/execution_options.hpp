@@ -7,7 +7,7 @@
 
 namespace gpusched::sim {
 
-/// The world that jobs run in. A policy may believe in other laws; docs/execution.md.
+/// The world that jobs run in. A policy may believe in other laws; docs/models/execution.md.
 struct ExecutionOptions {
   PerfConstants constants{};  ///< of the slowdown laws that hold
   double slowdown_error = 0;  ///< sigma of the lognormal factor by which a job's slowdown differs from the laws

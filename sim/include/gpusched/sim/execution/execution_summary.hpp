@@ -26,7 +26,7 @@ inline constexpr std::size_t start_mode_count = 4;
 /// "whole", "mig", "time_slice", "mps".
 const char* to_string(StartMode mode);
 
-/// What jobs got out of the GPUs within the measuring window. Formulas: docs/execution.md.
+/// What jobs got out of the GPUs within the measuring window. Formulas: docs/models/execution.md.
 struct ExecutionSummary {
   double window_s = 0;
   double goodput = 0;           ///< G: work within its SLO, per GPU and second

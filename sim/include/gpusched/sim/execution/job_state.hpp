@@ -10,7 +10,7 @@
 
 namespace gpusched::sim {
 
-// What the study leaves open, or states as a constant (docs/execution.md says which).
+// What the study leaves open, or states as a constant (docs/models/execution.md says which).
 inline constexpr double load_low = 0.6;  ///< of a service's mean load
 inline constexpr double load_high = 1.8;
 inline constexpr double load_high_probability = 1.0 / 3.0;
