@@ -1,7 +1,7 @@
 // What a lookup of the cheapest repair inside one GPU costs, and what building the table costs.
-#include <benchmark/benchmark.h>
-
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "gpusched/base/philox.hpp"
 #include "gpusched/model/gpu_catalog.hpp"

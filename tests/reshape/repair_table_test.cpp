@@ -16,7 +16,8 @@ namespace {
 
 using Placed = std::uint32_t;  // bits over placements()
 
-/// Brute force on sets of instances, without the lattice's transitions: is this set legal? (The compute limit never binds.)
+/// Brute force on sets of instances, without the lattice's transitions: is this set legal? The compute limit never
+/// binds.
 bool is_legal(const MigLattice& lattice, Placed placed) {
   std::uint16_t occupied = 0;
   for (std::size_t p = 0; p < lattice.placements().size(); ++p) {

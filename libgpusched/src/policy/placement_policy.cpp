@@ -6,7 +6,8 @@
 namespace gpusched {
 
 MigPreference::MigPreference(const MigLattice& lattice, const Cost& cost)
-    : occupancies_(std::size_t{1} << lattice.units()), options_(lattice.shapes().size() * occupancies_),
+    : occupancies_(std::size_t{1} << lattice.units()),
+      options_(lattice.shapes().size() * occupancies_),
       placing_costs_(lattice.placements().size() * occupancies_) {
   for (std::size_t shape = 0; shape < lattice.shapes().size(); ++shape) {
     for (std::size_t mask = 0; mask < occupancies_; ++mask) {

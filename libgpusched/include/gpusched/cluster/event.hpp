@@ -87,7 +87,8 @@ struct Tick {};
 struct Event {
   TimeNs time_ns = 0;
   std::variant<NodeAdded, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased, PodBound, PodStarted,
-               PodFinished, PodEvicted, PodMoveStarted, PodMoved, PodMoveFailed, ProfileLoaded, GpuHeld, GpuReleased, Tick>
+               PodFinished, PodEvicted, PodMoveStarted, PodMoved, PodMoveFailed, ProfileLoaded, GpuHeld, GpuReleased,
+               Tick>
       what;
 };
 
