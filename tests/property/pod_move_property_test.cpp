@@ -178,7 +178,7 @@ TEST_P(PodMovePropertyTest, StateStaysTrueAndAReplayDecidesTheSame) {
     ASSERT_LE(world.engine.state().moves_in_flight(), 2U);
     ASSERT_NO_FATAL_FAILURE(world.expect_true_to_its_pods()) << "at " << now;
   }
-  EXPECT_GT(world.moves, 20);
+  EXPECT_GT(world.moves, 10);
   EXPECT_GT(world.failures, 0);
   const Result<LogReplay> replay = replay_event_log(world.log, "log");
   ASSERT_TRUE(replay.ok()) << replay.error().to_string();

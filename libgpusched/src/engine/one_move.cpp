@@ -170,7 +170,7 @@ std::optional<ReshapeThenBind> OneMove::on_gpu(const Option& option, std::uint32
   }
   const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
   const MigPlacement& placement = lattice.placements()[static_cast<std::size_t>(option.leaving)];
-  const PodId pod = movable_pod(node, device, placement.range);
+  const PodId pod = movable_pod(node, device, placement);
   if (!pod.valid()) {
     return std::nullopt;
   }
@@ -210,10 +210,13 @@ std::optional<ReshapeThenBind> OneMove::on_gpu(const Option& option, std::uint32
   return decision;
 }
 
-PodId OneMove::movable_pod(NodeId node, std::uint16_t device, SliceRange range) const {
+PodId OneMove::movable_pod(NodeId node, std::uint16_t device, const MigPlacement& placement) const {
+  const MigLattice& lattice = MigLattice::of(GpuModelId{state_.node(node).state.gpus[device].model});
   for (const PodId pod : state_.node(node).pods) {
     const GpuAssignments& parts = state_.pod(pod)->placement.gpus;
-    if (parts.size() == 1 && parts[0].gpu == device && parts[0].range == range) {
+    // Two shapes may occupy the same units, but may start elsewhere at different places.
+    if (parts.size() == 1 && parts[0].gpu == device && parts[0].range == placement.range &&
+        lattice.shape_of(parts[0].profile) == placement.shape) {
       return may_move(pod) ? pod : PodId{};
     }
   }

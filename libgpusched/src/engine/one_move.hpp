@@ -54,7 +54,7 @@ class OneMove {
   void list_options_inside(std::size_t bucket, int leaving, std::uint16_t after);
   void verify(const Option& option);
   std::optional<ReshapeThenBind> on_gpu(const Option& option, std::uint32_t ordinal, bool& movable);
-  PodId movable_pod(NodeId node, std::uint16_t device, SliceRange range) const;
+  PodId movable_pod(NodeId node, std::uint16_t device, const MigPlacement& placement) const;
   bool may_move(PodId pod) const;
   bool may_drain(NodeId node, std::uint16_t device) const;
   /// The cheapest place for the pod on another GPU of its model, by the policy's rule.
