@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -138,6 +139,8 @@ class MovingWorld {
           for (const GpuAssignment& part : place->gpus) {
             ASSERT_EQ(occupied[part.gpu] & part.range.mask(), 0) << "two instances on one unit";
             occupied[part.gpu] |= part.range.mask();
+            const auto& starts = gpu_model(node.spec.gpus[0].model).profiles[part.profile.value].starts;
+            ASSERT_NE(std::find(starts.begin(), starts.end(), part.range.start), starts.end()) << "not a legal start";
           }
         }
       }
