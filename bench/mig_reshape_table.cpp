@@ -3,13 +3,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <functional>
 #include <iostream>
-#include <queue>
 #include <string>
 #include <vector>
-
-#include "gpusched/model/mig_packing.hpp"
 
 #include "../tests/published/mig_reshape_reference.hpp"
 #include "table_program.hpp"
@@ -24,59 +20,11 @@ using published::MigAcceptance;
 constexpr double least_recovered = 0.45;  // of the gap to free repacking by slices, at load 1.0
 constexpr double most_moves = 1.1;        // times the reference's
 constexpr double cell_tolerance = 1.0;    // points, of free repacking against the reference
-constexpr std::int64_t gpus = 100;
 
 struct Row {
   MigAcceptance without, one_move, free_repacking;
   double moves_per_arrival = 0;
 };
-
-/// Counts the moves that decisions ask for, after the warm-up.
-class MoveCounter final : public sim::ReplayObserver {
- public:
-  explicit MoveCounter(std::size_t warmup) : warmup_(warmup) {}
-
-  void on_event(const Engine&, const Event&) override {}
-  void on_decision(const Engine&, TimeNs, std::span<const PodId>, std::span<const Decision> decisions) override {
-    moves_ += arrivals_ >= warmup_ && std::holds_alternative<ReshapeThenBind>(decisions.back()) ? 1 : 0;
-  }
-  void on_arrival(const sim::ArrivalSample&) override { ++arrivals_; }
-  double per_arrival() const { return static_cast<double>(moves_) / static_cast<double>(arrivals_ - warmup_); }
-
- private:
-  std::size_t warmup_ = 0, arrivals_ = 0, moves_ = 0;
-};
-
-/// Accepts if and only if all residents and the newcomer pack into the cluster, wherever the residents stand: the
-/// packing theorem is asked at every arrival, and placements are ignored.
-MigAcceptance repack_freely(const sim::Trace& trace, std::size_t warmup) {
-  // The generator's specs are the shapes in the order of MigLattice::shapes().
-  const MigLattice& lattice = MigLattice::of(find_gpu_model(trace.nodes[0].gpu_model).value());
-  std::priority_queue<std::pair<TimeNs, std::size_t>, std::vector<std::pair<TimeNs, std::size_t>>, std::greater<>> ends;
-  MigCounts running{};
-  double arrived = 0, accepted = 0, arrived_slices = 0, accepted_slices = 0;
-  for (std::size_t i = 0; i < trace.jobs.size(); ++i) {
-    const sim::TraceJob& job = trace.jobs[i];
-    for (; !ends.empty() && ends.top().first <= job.submit_ns; ends.pop()) {
-      --running[ends.top().second];
-    }
-    MigCounts wanted = running;
-    ++wanted[job.spec];
-    const bool fits = packs(wanted, gpus);
-    if (fits) {
-      running = wanted;
-      ends.emplace(job.submit_ns + job.duration_ns, job.spec);
-    }
-    if (i >= warmup) {
-      const int slices = lattice.shapes()[job.spec].memory_units;
-      arrived += 1;
-      arrived_slices += slices;
-      accepted += fits ? 1 : 0;
-      accepted_slices += fits ? slices : 0;
-    }
-  }
-  return {.by_count = 100 * accepted / arrived, .by_slices = 100 * accepted_slices / arrived_slices};
-}
 
 Result<Row> run_cell(std::size_t cell, std::uint64_t seed) {
   const Result<sim::Trace> trace = published::mig_trace(cell, seed);
@@ -88,18 +36,16 @@ Result<Row> run_cell(std::size_t cell, std::uint64_t seed) {
   if (!without) {
     return without.error();
   }
-  sim::ReshapeSimulation reshape;
-  reshape.rules.one_move_on_block = true;
-  reshape.rules.cooldown_ns = 0;  // as in the study: moves are free and instantaneous
-  MoveCounter counter(warmup);
+  published::MoveCounter counter(warmup);
   std::array<sim::ReplayObserver*, 1> observers = {&counter};
-  const Result<MigAcceptance> one_move = published::replay_mig(trace.value(), "buddy", seed, reshape, observers);
+  const Result<MigAcceptance> one_move =
+      published::replay_mig(trace.value(), "buddy", seed, published::free_moves(), observers);
   if (!one_move) {
     return one_move.error();
   }
   return Row{.without = without.value(),
              .one_move = one_move.value(),
-             .free_repacking = repack_freely(trace.value(), warmup),
+             .free_repacking = published::repack_freely(trace.value(), warmup),
              .moves_per_arrival = counter.per_arrival()};
 }
 

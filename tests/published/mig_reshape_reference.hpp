@@ -2,6 +2,12 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "gpusched/model/mig_packing.hpp"
 
 #include "mig_online_reference.hpp"
 
@@ -32,5 +38,62 @@ inline constexpr std::array<MigReshapeCell, mig_cells> mig_reshape_reference = {
     {{95.3, 91.4}, .031, {95.5, 93.0}},
     {{88.5, 78.9}, .057, {87.2, 80.4}},
 }};
+
+/// One move for a blocked request, at once and at no cost, as in the study.
+inline sim::ReshapeSimulation free_moves() {
+  sim::ReshapeSimulation reshape;
+  reshape.rules.one_move_on_block = true;
+  reshape.rules.cooldown_ns = 0;
+  return reshape;
+}
+
+/// Counts the moves that decisions ask for, after the first `warmup` arrivals.
+class MoveCounter final : public sim::ReplayObserver {
+ public:
+  explicit MoveCounter(std::size_t warmup = 0) : warmup_(warmup) {}
+
+  void on_event(const Engine&, const Event&) override {}
+  void on_decision(const Engine&, TimeNs, std::span<const PodId>, std::span<const Decision> decisions) override {
+    moves_ += arrivals_ >= warmup_ && std::holds_alternative<ReshapeThenBind>(decisions.back()) ? 1 : 0;
+  }
+  void on_arrival(const sim::ArrivalSample&) override { ++arrivals_; }
+  std::int64_t moves() const { return moves_; }
+  double per_arrival() const { return static_cast<double>(moves_) / static_cast<double>(arrivals_ - warmup_); }
+
+ private:
+  std::size_t warmup_ = 0, arrivals_ = 0;
+  std::int64_t moves_ = 0;
+};
+
+/// Accepts if and only if all residents and the newcomer pack into the cluster, wherever the residents stand: the
+/// packing theorem is asked at every arrival, and placements are ignored.
+inline MigAcceptance repack_freely(const sim::Trace& trace, std::size_t warmup) {
+  // The generator's specs are the shapes in the order of MigLattice::shapes().
+  const MigLattice& lattice = MigLattice::of(find_gpu_model(trace.nodes[0].gpu_model).value());
+  std::priority_queue<std::pair<TimeNs, std::size_t>, std::vector<std::pair<TimeNs, std::size_t>>, std::greater<>> ends;
+  MigCounts running{};
+  double arrived = 0, accepted = 0, arrived_slices = 0, accepted_slices = 0;
+  for (std::size_t i = 0; i < trace.jobs.size(); ++i) {
+    const sim::TraceJob& job = trace.jobs[i];
+    for (; !ends.empty() && ends.top().first <= job.submit_ns; ends.pop()) {
+      --running[ends.top().second];
+    }
+    MigCounts wanted = running;
+    ++wanted[job.spec];
+    const bool fits = packs(wanted, 100);
+    if (fits) {
+      running = wanted;
+      ends.emplace(job.submit_ns + job.duration_ns, job.spec);
+    }
+    if (i >= warmup) {
+      const int slices = lattice.shapes()[job.spec].memory_units;
+      arrived += 1;
+      arrived_slices += slices;
+      accepted += fits ? 1 : 0;
+      accepted_slices += fits ? slices : 0;
+    }
+  }
+  return {.by_count = 100 * accepted / arrived, .by_slices = 100 * accepted_slices / arrived_slices};
+}
 
 }  // namespace gpusched::published
