@@ -39,7 +39,7 @@ std::optional<ReshapeThenBind> OneMove::find() {
   // A heap, not a sort: the first few decide.
   const auto later = [](const Option& a, const Option& b) { return a.key() > b.key(); };
   std::make_heap(ways_.begin(), ways_.end(), later);
-  while (!ways_.empty()) {
+  while (!ways_.empty() && looks_left_ > 0) {
     const Option option = ways_.front();
     if (best_ && std::tuple(option.cost, option.units) > std::tuple(best_->decision.cost, best_->units)) {
       break;
@@ -143,8 +143,9 @@ void OneMove::verify(const Option& option) {
     return;
   }
   bool movable = false;
-  for (std::uint32_t i = index_.buckets()[option.bucket].first; i != none;
+  for (std::uint32_t i = index_.buckets()[option.bucket].first; i != none && looks_left_ > 0;
        i = index_.next_member(option.bucket, i + 1)) {
+    --looks_left_;
     auto decision = on_gpu(option, i, movable);
     if (!decision) {
       continue;

@@ -23,6 +23,9 @@ class OneMove {
   std::optional<ReshapeThenBind> find();
 
  private:
+  /// GPUs looked at before giving up: where hardly anybody may move, a refusal must not cost more in a larger cluster.
+  static constexpr std::int32_t most_looks = 10'000;
+
   /// One way, for all GPUs of a bucket: the instance at placement `leaving` goes, the newcomer starts at `start`.
   struct Option {
     std::int64_t cost = 0;  // a lower bound where the instance leaves the GPU
@@ -68,6 +71,7 @@ class OneMove {
   const std::vector<char>* in_scope_;
   const GpuIndex& index_;
   std::vector<Option> ways_;
+  std::int32_t looks_left_ = most_looks;
   std::vector<std::pair<std::uint32_t, std::int16_t>> without_movable_;  // (bucket, leaving)
   std::optional<Found> best_;
 };
