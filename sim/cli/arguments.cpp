@@ -39,6 +39,25 @@ constexpr const char* fit_examples = R"(Examples:
   gpusched-sim fit --data measurements.csv --model time-slice --out constants.json
   gpusched-sim list slowdown)";
 
+void add_reshape_options(CLI::App& app, ReplayArguments& replay) {
+  app.add_option("--reshape", replay.reshape, "what a MIG request that fits nowhere may change: off, one-move")
+      ->check(CLI::IsMember({"off", "one-move"}))
+      ->capture_default_str();
+  app.add_option("--reshape-delay", replay.reshape_delay_s, "seconds that a move takes; 0: at once, at no cost")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->capture_default_str();
+  app.add_option("--reshape-failure", replay.reshape_failure, "probability that a move fails")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--reshape-cooldown", replay.reshape_cooldown_s, "seconds that a moved pod stays at least")
+      ->check(CLI::Range(0.0, 31'536'000.0))
+      ->capture_default_str();
+  app.add_option("--reshape-max-moves", replay.reshape_max_moves, "moves at a time; 0: any number");
+  app.add_option("--actuation", replay.actuation,
+                 "how partitions change: per-instance (beside running ones), drain-gpu (all pods of the GPU restart)")
+      ->check(CLI::IsMember({"per-instance", "drain-gpu"}))
+      ->capture_default_str();
+}
+
 void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option(
       "--cluster", replay.cluster,
@@ -68,6 +87,7 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
                  "sigma of a lognormal factor by which each job's true slowdown differs from what the laws predict")
       ->check(CLI::Range(0.0, 2.0));
   app.add_flag("--no-preemption", replay.no_preemption, "never evict for a higher priority");
+  add_reshape_options(app, replay);
 }
 
 /// A misspelt policy is a usage error: empty text where it can be made, else what is wrong.

@@ -16,6 +16,9 @@ struct ReplayArguments {
   double warmup = 0;
   double slowdown_error = 0;
   bool no_preemption = false;
+  std::string reshape = "off", actuation = "per-instance";
+  double reshape_delay_s = 10, reshape_failure = 0, reshape_cooldown_s = 1800;
+  std::size_t reshape_max_moves = 0;
 };
 
 struct RunArguments {

@@ -154,6 +154,18 @@ sim::QueueDiscipline queue_named(const std::string& name, bool has_profiles) {
                            : sim::QueueDiscipline::backfill;
 }
 
+sim::ReshapeSimulation reshape_of(const ReplayArguments& arguments) {
+  const auto ns = [](double seconds) { return static_cast<TimeNs>(seconds * static_cast<double>(ns_per_s)); };
+  sim::ReshapeSimulation reshape;
+  reshape.rules = {.one_move_on_block = arguments.reshape == "one-move",
+                   .cooldown_ns = ns(arguments.reshape_cooldown_s),
+                   .most_moves_in_flight = arguments.reshape_max_moves,
+                   .actuation = arguments.actuation == "drain-gpu" ? Actuation::drain_gpu : Actuation::per_instance};
+  reshape.delay_ns = ns(arguments.reshape_delay_s);
+  reshape.failure = arguments.reshape_failure;
+  return reshape;
+}
+
 }  // namespace
 
 void report_rows(const std::string& source, const sim::ReadReport& report) {
@@ -207,6 +219,7 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   options.queue = queue_named(arguments.queue, has_profiles);
   options.execution.slowdown_error = arguments.slowdown_error;
   options.preemption = !arguments.no_preemption;
+  options.reshape = reshape_of(arguments);
   options.warmup_fraction = arguments.warmup;
   options.until_ns =
       arguments.until_s < 0 ? -1 : static_cast<TimeNs>(arguments.until_s * static_cast<double>(ns_per_s));

@@ -91,6 +91,10 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
   if (s.evictions > 0) {
     line("evictions", std::to_string(s.evictions) + ", of these preempted " + std::to_string(s.preemptions));
   }
+  if (s.reshapes + s.reshapes_failed > 0) {
+    line("moves on block", std::to_string(s.reshapes) + ", failed " + std::to_string(s.reshapes_failed) +
+                               ", pods that lost time " + std::to_string(s.reshape_restarts));
+  }
   if (s.cluster_cost > 0) {
     line("cost", decimals(s.cluster_cost, 2) + " for the cluster, " + decimals(s.allocated_cost, 2) + " held by jobs");
   }

@@ -44,8 +44,11 @@ Result<std::unique_ptr<EventLogObserver>> EventLogObserver::open(const std::stri
                  .remedy = "Check that the directory exists"};
   }
   std::unique_ptr<EventLogObserver> observer(new EventLogObserver(file, path, pod_names(trace, options)));
-  observer->writer_.header(
-      {.policy = options.policy, .seed = options.seed, .target = options.target, .preemption = options.preemption});
+  observer->writer_.header({.policy = options.policy,
+                            .seed = options.seed,
+                            .target = options.target,
+                            .preemption = options.preemption,
+                            .reshape = options.reshape.rules});
   return observer;
 }
 

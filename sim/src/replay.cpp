@@ -149,7 +149,8 @@ SimulationResult Replay::run(const ProgressCallback& progress) {
       agenda_.pop();
       handle(pending);
     }
-    if (next == arrivals_.size() && queue_->size() == 0 && running_pods_ == 0 && options_.arrival_order.empty()) {
+    if (next == arrivals_.size() && queue_->size() == 0 && running_pods_ == 0 && moves_open_ == 0 &&
+        options_.arrival_order.empty()) {
       break;  // only node events are left
     }
   }
@@ -173,6 +174,9 @@ void Replay::handle(const Pending& pending) {
       if (units_[pending.subject].run == pending.run) {
         vacate(pending.subject, JobOutcome::finished);
       }
+      return;
+    case Kind::move:
+      end_move(Move(moves_[pending.subject]), pending.subject);
       return;
     case Kind::health:
       change_health(health_steps_[pending.subject]);
@@ -201,7 +205,7 @@ void Replay::arrive(std::uint32_t unit) {
   const PodId first = pods_of(unit)[0];
   const std::uint32_t run = units_[unit].run;
   const bool tried = queue_->tries_newcomer(spec_of(first).request.priority);
-  if (!tried || !try_start(unit)) {
+  if (!tried || !try_start(unit, false)) {
     if (units_[unit].run == run) {  // not dropped
       if (options_.queue == QueueDiscipline::reject) {
         drop(unit, JobOutcome::rejected);
@@ -215,7 +219,7 @@ void Replay::arrive(std::uint32_t unit) {
   sample_arrival();
 }
 
-bool Replay::try_start(std::uint32_t unit) {
+bool Replay::try_start(std::uint32_t unit, bool waited) {
   const std::span<const PodId> pods = pods_of(unit);
   decisions_.clear();
   if (pods.size() == 1) {
@@ -232,7 +236,12 @@ bool Replay::try_start(std::uint32_t unit) {
     refuse(unit, decisions_.back());
     return false;
   }
-  start(unit, decisions_);
+  const auto* reshape = std::get_if<ReshapeThenBind>(&decisions_.back());
+  if (reshape != nullptr && options_.reshape.delay_ns > 0) {
+    begin_move(unit, *reshape, waited);
+  } else {
+    start(unit, decisions_);
+  }
   return true;
 }
 
@@ -247,6 +256,11 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
         ++result_.summary.preemptions;
       }
       const Status reserved = engine_.observe({now_, Reserved{pods[i], preempt->candidate}});
+      GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
+    } else if (const auto* reshape = std::get_if<ReshapeThenBind>(&decisions[i])) {
+      observe({now_, PodMoved{reshape->move}});
+      settle_moved(reshape->move);
+      const Status reserved = engine_.observe({now_, Reserved{pods[i], reshape->candidate}});
       GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
     } else {
       const Status committed = engine_.commit(pods[i], decisions[i], now_, actions_);
@@ -278,7 +292,8 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
     start_execution(job, decisions);
   } else if (options_.arrival_order.empty()) {  // else nobody leaves
     if (const TimeNs duration_ns = duration_of(unit); duration_ns >= 0) {
-      schedule(now_ + duration_ns, Kind::departure, unit, started.run);
+      started.end_ns = now_ + duration_ns;
+      schedule(started.end_ns, Kind::departure, unit, started.run);
     }
   }
 }
@@ -336,6 +351,7 @@ void Replay::vacate(std::uint32_t unit, JobOutcome outcome) {
   const bool waits = outcome == JobOutcome::waiting;
   ++units_[unit].run;
   units_[unit].running_pods = 0;
+  units_[unit].end_ns = -1;
   for (const PodId pod : pods_of(unit)) {
     const NodeId node = engine_.state().pod(pod)->placement.node;
     if (waits) {
@@ -392,7 +408,7 @@ void Replay::drain_queue() {
         return false;
       }
       const std::uint32_t run = units_[unit].run;
-      if (try_start(unit) || units_[unit].run != run) {
+      if (try_start(unit, true) || units_[unit].run != run) {
         return true;  // it runs, or was dropped as infeasible
       }
       if (options_.queue == QueueDiscipline::reject) {
@@ -474,8 +490,11 @@ const char* to_string(JobOutcome outcome) {
 
 Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
                                   std::span<ReplayObserver* const> observers, const ProgressCallback& progress) {
-  Result<Engine> engine = Engine::create(
-      {.policy = options.policy, .seed = options.seed, .target = options.target, .preemption = options.preemption});
+  Result<Engine> engine = Engine::create({.policy = options.policy,
+                                          .seed = options.seed,
+                                          .target = options.target,
+                                          .preemption = options.preemption,
+                                          .reshape = options.reshape.rules});
   if (!engine) {
     return engine.error();
   }

@@ -33,12 +33,12 @@ class Replay {
   SimulationResult run(const ProgressCallback& progress);
 
  private:
-  enum class Kind : std::uint8_t { departure, health, abandon, reserve };  // order at equal times
+  enum class Kind : std::uint8_t { departure, move, health, abandon, reserve };  // order at equal times
   struct Pending {
     TimeNs time_ns = 0;
     Kind kind = Kind::departure;
     std::uint64_t sequence = 0;
-    std::uint32_t subject = 0;  // unit or node event
+    std::uint32_t subject = 0;  // unit, move or node event
     std::uint32_t run = 0;      // of the unit: a departure of an earlier run is void
 
     friend bool operator>(const Pending& a, const Pending& b) {
@@ -50,9 +50,18 @@ class Replay {
     std::uint32_t first_pod = 0;  // into unit_pods_
     std::uint32_t pod_count = 1;
     TimeNs submit_ns = 0;
+    TimeNs end_ns = -1;  // when it leaves, while it runs for its duration
     std::uint32_t run = 0;
     std::uint32_t running_pods = 0;
     bool counts = true;  // for acceptance: arrived after the warm-up
+  };
+  /// A move that takes time, and the unit for which it is made.
+  struct Move {
+    PodMove move;
+    Candidate freed;  // where the unit goes
+    std::uint32_t unit = 0;
+    std::uint32_t run = 0;  // of the unit when the move began
+    bool waited = false;    // the unit was in the queue before
   };
   struct HealthStep {
     TimeNs time_ns = 0;
@@ -115,8 +124,18 @@ class Replay {
   void vacate(std::uint32_t unit, JobOutcome outcome);
   void change_health(const HealthStep& step);
   void evict(PodId pod);
-  bool try_start(std::uint32_t unit);
+  /// `waited`: it was in the queue. True: it runs, or does once a move has ended.
+  bool try_start(std::uint32_t unit, bool waited);
   void start(std::uint32_t unit, std::span<const Decision> decisions);
+  /// The move of the decision begins; the unit waits for it outside the queue.
+  void begin_move(std::uint32_t unit, const ReshapeThenBind& decision, bool waited);
+  void end_move(const Move& move, std::uint32_t number);
+  void start_after_move(const Move& move, bool failed);
+  /// The pod runs at its new place.
+  void settle_moved(const PodMove& move);
+  /// The unit does not work until then; what it holds stays.
+  void pause(std::uint32_t unit, TimeNs until_ns);
+  void pause_pods_on(NodeId node, std::uint16_t gpu, PodId but);
   void refuse(std::uint32_t unit, const Decision& why);
   void drop(std::uint32_t unit, JobOutcome outcome);
   void drain_queue();
@@ -150,6 +169,8 @@ class Replay {
   std::vector<Candidate> places_;
   MeasuringWindow window_;
   TimeNs until_ns_ = -1;
+  std::vector<Move> moves_;
+  std::size_t moves_open_ = 0;
   std::vector<Action> actions_;
   std::vector<Decision> decisions_;
   TimeNs now_ = 0;

@@ -22,7 +22,7 @@ void Replay::serve_reservations() {
     if (const std::optional<std::uint32_t> unit = reservations_->first_ready(engine_.state())) {
       const std::uint32_t run = units_[*unit].run;
       leave_queue(*unit);
-      if (try_start(*unit) || units_[*unit].run != run) {
+      if (try_start(*unit, true) || units_[*unit].run != run) {
         queue_->remove(waiting(*unit));
       } else {
         // Its GPUs are empty and yet no place for it: another rule keeps it out, and it waits for its turn again.

@@ -221,6 +221,9 @@ std::string summary_json(const Summary& s) {
   json["lost"] = s.lost;
   json["evictions"] = s.evictions;
   json["preemptions"] = s.preemptions;
+  json["reshapes"] = s.reshapes;
+  json["reshapes_failed"] = s.reshapes_failed;
+  json["reshape_restarts"] = s.reshape_restarts;
   json["decisions"] = s.decisions;
   json["acceptance"] = s.acceptance;
   json["acceptance_by_size"] = s.acceptance_by_size;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -193,7 +194,9 @@ inline Result<sim::Trace> mig_trace(std::size_t cell, std::uint64_t seed) {
   return sim::generate_trace("mig-mix", parameters, seed);
 }
 
-inline Result<MigAcceptance> replay_mig(const sim::Trace& trace, std::string_view policy, std::uint64_t seed) {
+inline Result<MigAcceptance> replay_mig(const sim::Trace& trace, std::string_view policy, std::uint64_t seed,
+                                        const sim::ReshapeSimulation& reshape = {},
+                                        std::span<sim::ReplayObserver* const> observers = {}) {
   Result<PolicyChoice> choice = parse_policy(policy);
   if (!choice) {
     return choice.error();
@@ -204,7 +207,8 @@ inline Result<MigAcceptance> replay_mig(const sim::Trace& trace, std::string_vie
   options.queue = sim::QueueDiscipline::reject;
   options.target = sim::demand_of(trace);
   options.warmup_fraction = 1.0 / 6.0;
-  Result<sim::SimulationResult> result = sim::simulate(trace, options);
+  options.reshape = reshape;
+  Result<sim::SimulationResult> result = sim::simulate(trace, options, observers);
   if (!result) {
     return result.error();
   }

@@ -37,6 +37,20 @@ bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part)
   return part.share_milli > 0 && gpu.shareable_milli() >= part.share_milli && has_seat && has_memory;
 }
 
+/// Takes what the pod leaves off the device state and puts on what it brings.
+void move_part(GpuState& gpu, const GpuRef& device, const PodMove& move, bool limits_tenants) {
+  for (const GpuAssignment& part : move.from.gpus) {
+    if (move.from.node == device.node && part.gpu == device.gpu) {
+      remove_part(gpu, part, limits_tenants);
+    }
+  }
+  for (const GpuAssignment& part : move.to.gpus) {
+    if (move.to.node == device.node && part.gpu == device.gpu) {
+      add_part(gpu, part, limits_tenants);
+    }
+  }
+}
+
 bool is_late(const PodRecord& record, std::uint64_t version) { return version != 0 && version <= record.version; }
 
 }  // namespace
@@ -125,6 +139,10 @@ Status ClusterState::on(TimeNs, const NodeRemoved& event) {
   if (!node.pods.empty()) {
     return conflict("node '" + node.spec.name + "' still holds " + std::to_string(node.pods.size()) +
                     " pods: evict them first");
+  }
+  if (std::any_of(moving_to_.begin(), moving_to_.end(),
+                  [&](const auto& entry) { return entry.second.node == event.node; })) {
+    return conflict("a pod is being moved to node '" + node.spec.name + "': end the move first");
   }
   node.removed = true;
   node.state.schedulable = false;
@@ -280,6 +298,90 @@ Status ClusterState::on(TimeNs now, const PodEvicted& event) {
   return {};
 }
 
+Status ClusterState::check_move(const PodMove& move) const {
+  const PodRecord* record = pod(move.pod);
+  if (record == nullptr || record->phase == PodPhase::absent) {
+    return unknown(pod_text(move.pod) + " is not known");
+  }
+  if (record->phase < PodPhase::bound || !(record->placement == move.from)) {
+    return conflict(pod_text(move.pod) + " is not bound where the move starts");
+  }
+  const Candidate* target = moving_to(move.pod);
+  return target == nullptr || *target == move.to ? Status{}
+                                                 : conflict(pod_text(move.pod) + " is being moved to another place");
+}
+
+Status ClusterState::on(TimeNs, const PodMoveStarted& event) {
+  const PodMove& move = event.move;
+  const PodRecord* record = pod(move.pod);
+  const bool in_flight = moving_to(move.pod) != nullptr;
+  if (record != nullptr && record->holds_resources() && record->placement == move.to && !in_flight) {
+    return {};  // late: it has moved
+  }
+  if (Status possible = check_move(move); !possible || in_flight) {
+    return possible;  // an error, or a repeated event
+  }
+  const RequestClassId request = pods_[move.pod.value].request;
+  // An exchange: for a while the pod is in both places, and needs the CPU and memory of both.
+  if (Status fits = check_placement(requests_[request.value], move.to, {}); !fits) {
+    return fits;
+  }
+  shift(request, move.to, 1);
+  mark_changed(move.to.node);
+  moving_to_.emplace(move.pod, move.to);
+  return {};
+}
+
+Status ClusterState::on(TimeNs now, const PodMoved& event) {
+  const PodMove& move = event.move;
+  const PodRecord* record = pod(move.pod);
+  const bool in_flight = moving_to(move.pod) != nullptr;
+  if (record != nullptr && record->holds_resources() && record->placement == move.to && !in_flight) {
+    return {};  // a repeated event
+  }
+  if (Status possible = check_move(move); !possible) {
+    return possible;
+  }
+  if (!in_flight) {
+    if (Status fits = check_placement(requests_[record->request.value], move.to, {}); !fits) {
+      return fits;
+    }
+  }
+  const PodPhase phase = record->phase;
+  give_back(move.pod);
+  take(move.pod, move.to);
+  pods_[move.pod.value].phase = phase;
+  last_moved_ns_[move.pod] = now;
+  return {};
+}
+
+Status ClusterState::on(TimeNs now, const PodMoveFailed& event) {
+  const Candidate* target = moving_to(event.move.pod);
+  if (target == nullptr || !(*target == event.move.to)) {
+    return {};  // late: it has ended otherwise
+  }
+  release_target(event.move.pod);
+  last_moved_ns_[event.move.pod] = now;
+  return {};
+}
+
+const Candidate* ClusterState::moving_to(PodId pod) const {
+  const auto found = moving_to_.find(pod);
+  return found == moving_to_.end() ? nullptr : &found->second;
+}
+
+std::optional<TimeNs> ClusterState::last_moved_ns(PodId pod) const {
+  const auto found = last_moved_ns_.find(pod);
+  return found == last_moved_ns_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ClusterState::release_target(PodId pod) {
+  const auto found = moving_to_.find(pod);
+  shift(pods_[pod.value].request, found->second, -1);
+  mark_changed(found->second.node);
+  moving_to_.erase(found);
+}
+
 Status ClusterState::on(TimeNs, const ProfileLoaded& event) {
   if (Status good = check_job_profile(event.profile); !good) {
     return good;
@@ -345,7 +447,7 @@ void ClusterState::move_tenant(NodeId node, const GpuAssignment& part, RequestCl
 }
 
 Status ClusterState::check_placement(const GpuRequest& request, const Candidate& placement,
-                                     std::span<const PodId> leaving) const {
+                                     std::span<const PodId> leaving, const PodMove* moved) const {
   if (placement.node.value >= nodes_.size() || nodes_[placement.node.value].removed) {
     return unknown("node #" + std::to_string(placement.node.value) + " is not known");
   }
@@ -357,6 +459,12 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
     const GpuRequest& held = requests_[pods_[pod.value].request.value];
     cpu_free_milli += held.cpu_milli;
     memory_free_mib += held.memory_mib;
+  }
+  if (moved != nullptr) {
+    const GpuRequest& held = requests_[pods_[moved->pod.value].request.value];
+    const int gains = (moved->from.node == placement.node ? 1 : 0) - (moved->to.node == placement.node ? 1 : 0);
+    cpu_free_milli += gains * held.cpu_milli;
+    memory_free_mib += gains * held.memory_mib;
   }
   if (cpu_free_milli < request.cpu_milli || memory_free_mib < request.memory_mib) {
     return conflict("node '" + node.spec.name + "' has too little CPU or memory left");
@@ -373,6 +481,9 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
           remove_part(gpu, given_up, limits_tenants);
         }
       }
+    }
+    if (moved != nullptr) {
+      move_part(gpu, {placement.node, part.gpu}, *moved, limits_tenants);
     }
     for (std::size_t before = 0; before < i; ++before) {
       if (placement.gpus[before].gpu == part.gpu) {  // two parts on one device: the second sees the first
@@ -407,6 +518,12 @@ void ClusterState::take(PodId pod, const Candidate& placement) {
 
 void ClusterState::give_back(PodId pod) {
   PodRecord& record = pods_[pod.value];
+  if (!moving_to_.empty() && moving_to(pod) != nullptr) {
+    release_target(pod);
+  }
+  if (!last_moved_ns_.empty()) {
+    last_moved_ns_.erase(pod);
+  }
   fetch(record.placement);
   shift(record.request, record.placement, -1);
   Node& node = nodes_[record.placement.node.value];

@@ -6,66 +6,13 @@
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "engine/caches.hpp"
+#include "engine/mig_member_check.hpp"
 
 namespace gpusched {
 
 namespace {
 
 constexpr std::uint32_t none = GpuIndex::none;
-
-/// Checks of one GPU that its class does not answer.
-class MemberCheck {
- public:
-  MemberCheck(const ClusterState& state, const GpuRequest& request, RequestClassId id, RequestFilter& filter,
-              const MigRanking& ranking, const std::vector<char>* in_scope)
-      : state_(state),
-        request_(request),
-        id_(id),
-        filter_(filter),
-        in_scope_(in_scope),
-        check_node_(request.cpu_milli > 0 || request.memory_mib > 0 || ranking.some_shapes_refuse() ||
-                    in_scope != nullptr) {}
-
-  RejectReason operator()(std::uint32_t ordinal) const {
-    const auto [id, device] = state_.gpu_at(ordinal);
-    const NodeState& node = state_.node(id).state;
-    if (check_node_) {
-      if (in_scope_ != nullptr && (*in_scope_)[id.value] == 0) {
-        return RejectReason::out_of_scope;
-      }
-      const RejectReason fixed = filter_.static_reason(state_, id_, node.shape);
-      if (fixed != RejectReason::none) {
-        return fixed;
-      }
-      if (node.cpu_free_milli < request_.cpu_milli) {
-        return RejectReason::insufficient_cpu;
-      }
-      if (node.memory_free_mib < request_.memory_mib) {
-        return RejectReason::insufficient_memory;
-      }
-    }
-    const GpuState& gpu = node.gpus[device];
-    return (gpu.mig_labels & filter_.resolve(state_, id_, gpu.model).conflicts) != 0 ? RejectReason::mig_label_taken
-                                                                                     : RejectReason::none;
-  }
-
- private:
-  const ClusterState& state_;
-  const GpuRequest& request_;
-  RequestClassId id_;
-  RequestFilter& filter_;
-  const std::vector<char>* in_scope_;
-  bool check_node_;
-};
-
-/// The first member from `from` on that passes the check, or none.
-std::uint32_t first_fitting(const GpuIndex& index, std::size_t bucket, std::uint32_t from, const MemberCheck& check) {
-  std::uint32_t ordinal = index.next_member(bucket, from);
-  while (ordinal != none && check(ordinal) != RejectReason::none) {
-    ordinal = index.next_member(bucket, ordinal + 1);
-  }
-  return ordinal;
-}
 
 struct Pick {
   const MigRanking::Entry* entry = nullptr;
@@ -74,7 +21,7 @@ struct Pick {
 };
 
 Pick pick_first(const GpuIndex& index, const std::vector<MigRanking::Entry>& entries, std::uint32_t after,
-                const MemberCheck& check) {
+                const MigMemberCheck& check) {
   Pick pick;
   std::uint64_t best_place = 0;
   for (const MigRanking::Entry& entry : entries) {
@@ -100,7 +47,7 @@ Pick pick_first(const GpuIndex& index, const std::vector<MigRanking::Entry>& ent
   return pick;
 }
 
-Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& entries, const MemberCheck& check,
+Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& entries, const MigMemberCheck& check,
                  Philox draws) {
   Pick pick;
   std::uint32_t seen = 0;
@@ -120,17 +67,6 @@ Pick pick_random(const GpuIndex& index, const std::vector<MigRanking::Entry>& en
   return pick;
 }
 
-GpuAssignment instance_on(std::uint16_t device, std::int16_t start, const ResolvedProfile& profile,
-                          const MigLattice& lattice) {
-  const MigShape& shape = lattice.shapes()[static_cast<std::size_t>(profile.shape)];
-  return {.gpu = device,
-          .share_milli = 0,
-          .range = {start, static_cast<std::int16_t>(shape.memory_units)},
-          .profile = profile.profile,
-          .mig_labels = profile.mig_labels,
-          .memory_mib = 0};
-}
-
 }  // namespace
 
 Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
@@ -147,7 +83,7 @@ Decision Engine::decide_mig(RequestClassId request, std::optional<std::span<cons
       in_scope[id.value] = 1;
     }
   }
-  const MemberCheck check(state_, wanted, request, caches_->filter, ranking, scope ? &in_scope : nullptr);
+  const MigMemberCheck check(state_, wanted, request, caches_->filter, ranking, scope ? &in_scope : nullptr);
   if (wanted.num_gpu > 1) {
     return decide_several_instances(request, scope ? &in_scope : nullptr);
   }
@@ -238,8 +174,8 @@ Decision Engine::decide_several_instances(RequestClassId request, const std::vec
 
 RejectCounts Engine::mig_reasons(RequestClassId request, const std::vector<char>* in_scope) {
   RejectCounts counts{};
-  const MemberCheck check(state_, state_.request(request), request, caches_->filter, caches_->mig_ranking(request),
-                          in_scope);
+  const MigMemberCheck check(state_, state_.request(request), request, caches_->filter, caches_->mig_ranking(request),
+                             in_scope);
   const GpuIndex& index = state_.gpu_index();
   for (std::size_t number = 0; number < index.buckets().size(); ++number) {
     const GpuIndex::Bucket& bucket = index.buckets()[number];

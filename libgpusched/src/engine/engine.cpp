@@ -52,9 +52,15 @@ Status Engine::observe(const Event& event) {
   return applied;
 }
 
-Decision Engine::decide(RequestClassId request, TimeNs, std::optional<std::span<const NodeId>> scope) {
+Decision Engine::decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope) {
   Decision decision = decide_without_eviction(request, scope);
   const GpuRequest& wanted = state_.request(request);  // deciding may number a request, which moves them all
+  if (std::holds_alternative<Wait>(decision) && options_.reshape.one_move_on_block && !wanted.mig_profile.empty() &&
+      wanted.num_gpu == 1) {
+    if (auto move = find_move(request, now, scope)) {  // before preemption: nobody loses work
+      return *std::move(move);
+    }
+  }
   const auto held = state_.held_by_priority();
   if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
       held.front().first < wanted.priority) {
@@ -172,6 +178,12 @@ Status Engine::commit(PodId pod, const Decision& decision, TimeNs now, std::vect
       actions.push_back(Evict{victim});
     }
   }
+  if (const auto* reshape = std::get_if<ReshapeThenBind>(&decision)) {
+    if (Status moved = apply_move(pod, *reshape, now); !moved) {
+      return moved;
+    }
+    actions.push_back(MovePod{reshape->move});
+  }
   if (Status reserved = state_.apply({now, Reserved{pod, *candidate}}); !reserved) {
     return reserved;
   }
@@ -183,12 +195,15 @@ const Candidate* candidate_of(const Decision& decision) {
   if (const auto* bind = std::get_if<Bind>(&decision)) {
     return &bind->candidate;
   }
+  if (const auto* reshape = std::get_if<ReshapeThenBind>(&decision)) {
+    return &reshape->candidate;
+  }
   const auto* preempt = std::get_if<PreemptThenBind>(&decision);
   return preempt != nullptr ? &preempt->candidate : nullptr;
 }
 
 const char* outcome_name(const Decision& decision) {
-  constexpr std::array<const char*, 4> names = {"bind", "preempt", "wait", "infeasible"};
+  constexpr std::array<const char*, 5> names = {"bind", "preempt", "wait", "infeasible", "reshape"};
   return names[decision.index()];
 }
 

@@ -13,6 +13,7 @@ constexpr std::array<const char*, 5> sharing_names = {"any", "exclusive", "time_
 constexpr std::array<const char*, 5> mode_names = {"", "whole", "mig", "time_slice", "mps"};
 constexpr std::array<const char*, 5> class_names = {"", "always_on", "burst", "batch", "dev"};
 constexpr std::array<const char*, 3> partition_sharing_names = {"exclusive", "time_slice", "mps"};
+constexpr std::array<const char*, 2> actuation_names = {"per_instance", "drain_gpu"};
 constexpr std::array<const char*, 3> isolation_names = {"none", "memory", "fault"};
 
 template <typename Enum, std::size_t n>
@@ -218,6 +219,11 @@ Json to_json(const EngineOptions& options) {
   json["parameters"] = options.policy.parameters;
   json["seed"] = options.seed;
   json["preemption"] = options.preemption;
+  if (options.reshape.one_move_on_block) {
+    json["reshape"] = {{"cooldown_ns", options.reshape.cooldown_ns},
+                       {"most_moves_in_flight", options.reshape.most_moves_in_flight},
+                       {"actuation", actuation_names[static_cast<std::size_t>(options.reshape.actuation)]}};
+  }
   Json target = Json::array();
   for (const DemandClass& entry : options.target.classes) {
     target.push_back({{"count", entry.count}, {"request", to_json(entry.request)}});
@@ -234,6 +240,15 @@ Result<EngineOptions> options_from_json(const Json& json) {
   }
   options.seed = json.at("seed").get<std::uint64_t>();
   options.preemption = json.at("preemption").get<bool>();
+  if (json.contains("reshape")) {
+    const Json& reshape = json["reshape"];
+    options.reshape.one_move_on_block = true;
+    options.reshape.cooldown_ns = reshape.at("cooldown_ns").get<TimeNs>();
+    options.reshape.most_moves_in_flight = reshape.at("most_moves_in_flight").get<std::size_t>();
+    if (!enum_from(actuation_names, reshape.at("actuation").get<std::string>(), options.reshape.actuation)) {
+      return malformed("unknown actuation: " + reshape.dump());
+    }
+  }
   for (const Json& entry : json.at("target")) {
     Result<GpuRequest> request = request_from_json(entry.at("request"));
     if (!request) {
@@ -269,12 +284,18 @@ std::string decision_line(const ClusterState& state, TimeNs now, std::span<const
             entry["runner_up"]["mode"] = to_string(*bind->mode->runner_up);
           }
         }
-      } else {
+      } else if (const auto* preempt = std::get_if<PreemptThenBind>(&decision)) {
         Json victims = Json::array();
-        for (const PodId victim : std::get<PreemptThenBind>(decision).victims) {
+        for (const PodId victim : preempt->victims) {
           victims.push_back(pod_name(victim));
         }
         entry["victims"] = std::move(victims);
+      } else {
+        const auto& reshape = std::get<ReshapeThenBind>(decision);
+        entry["cost"] = reshape.cost;
+        entry["move"] = {{"pod", pod_name(reshape.move.pod)},
+                         {"from", to_json(reshape.move.from, state)},
+                         {"to", to_json(reshape.move.to, state)}};
       }
       places.push_back(std::move(entry));
     }

@@ -52,6 +52,9 @@ class EventToJson {
   Json operator()(const PodStarted& e) const { return pod_line("pod_started", e.pod, e.version); }
   Json operator()(const PodFinished& e) const { return pod_line("pod_finished", e.pod, e.version); }
   Json operator()(const PodEvicted& e) const { return pod_line("pod_evicted", e.pod, e.version); }
+  Json operator()(const PodMoveStarted& e) const { return move_line("pod_move_started", e.move); }
+  Json operator()(const PodMoved& e) const { return move_line("pod_moved", e.move); }
+  Json operator()(const PodMoveFailed& e) const { return move_line("pod_move_failed", e.move); }
   Json operator()(const ProfileLoaded& e) const {
     Json json = base_line("profile_loaded", now_);
     json["file"] = Json::parse(write_job_profiles(std::span(&e.profile, 1)));
@@ -85,6 +88,12 @@ class EventToJson {
     json.update(io::to_json(place, state_));
     return json;
   }
+  Json move_line(const char* type, const PodMove& move) const {
+    Json json = pod_line(type, move.pod, 0);
+    json["from"] = io::to_json(move.from, state_);
+    json["to"] = io::to_json(move.to, state_);
+    return json;
+  }
 
   const ClusterState& state_;
   TimeNs now_;
@@ -99,6 +108,7 @@ class Replayer {
 
  private:
   Status event(const Json& json, const std::string& type);
+  Status move_event(const Json& json, const std::string& type, PodId id);
   Status decision(const Json& json, std::string_view text);
   PodId pod(const Json& json, bool add = false);
   Status observe(const Json& json, decltype(Event::what) what);
@@ -219,11 +229,28 @@ Status Replayer::event(const Json& json, const std::string& type) {
     return type == "reserved" ? observe(json, Reserved{id, place.value()})
                               : observe(json, PodBound{id, place.value(), version});
   }
+  if (type == "pod_move_started" || type == "pod_moved" || type == "pod_move_failed") {
+    return move_event(json, type, id);
+  }
   if (type == "reservation_released") return observe(json, ReservationReleased{id});
   if (type == "pod_started") return observe(json, PodStarted{id, version});
   if (type == "pod_finished") return observe(json, PodFinished{id, version});
   if (type == "pod_evicted") return observe(json, PodEvicted{id, version});
   return bad("unknown line type '" + type + "'");
+}
+
+Status Replayer::move_event(const Json& json, const std::string& type, PodId id) {
+  const Result<Candidate> from = io::candidate_from_json(json.at("from"), engine_->state());
+  if (!from) {
+    return from.error();
+  }
+  const Result<Candidate> to = io::candidate_from_json(json.at("to"), engine_->state());
+  if (!to) {
+    return to.error();
+  }
+  const PodMove move{.pod = id, .from = from.value(), .to = to.value()};
+  if (type == "pod_move_started") return observe(json, PodMoveStarted{move});
+  return type == "pod_moved" ? observe(json, PodMoved{move}) : observe(json, PodMoveFailed{move});
 }
 
 Status Replayer::decision(const Json& json, std::string_view text) {

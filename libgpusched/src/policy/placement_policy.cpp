@@ -6,7 +6,9 @@
 namespace gpusched {
 
 MigPreference::MigPreference(const MigLattice& lattice, const Cost& cost)
-    : occupancies_(std::size_t{1} << lattice.units()), options_(lattice.shapes().size() * occupancies_) {
+    : occupancies_(std::size_t{1} << lattice.units()),
+      options_(lattice.shapes().size() * occupancies_),
+      placing_costs_(lattice.placements().size() * occupancies_) {
   for (std::size_t shape = 0; shape < lattice.shapes().size(); ++shape) {
     for (std::size_t mask = 0; mask < occupancies_; ++mask) {
       const auto before = static_cast<std::uint16_t>(mask);
@@ -17,6 +19,8 @@ MigPreference::MigPreference(const MigLattice& lattice, const Cost& cost)
         }
         const auto after = static_cast<std::uint16_t>(before | placement.range.mask());
         const std::int64_t value = cost(static_cast<int>(shape), before, after);
+        const auto index = static_cast<std::size_t>(&placement - lattice.placements().data());
+        placing_costs_[index * occupancies_ + mask] = value;
         if (best.start < 0 || value < best.cost) {
           best = {.cost = value, .tie = free_units(lattice, before), .start = placement.range.start};
         }

@@ -68,6 +68,15 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
+/// One pod changes its place.
+struct PodMove {
+  PodId pod;
+  Candidate from;
+  Candidate to;
+
+  friend bool operator==(const PodMove&, const PodMove&) = default;
+};
+
 /// Life of a pod as the cluster sees it.
 enum class PodPhase : std::uint8_t { absent, pending, reserved, bound, running };
 

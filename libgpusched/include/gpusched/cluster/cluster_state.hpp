@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,8 +68,16 @@ class ClusterState {
   const PodRecord* pod(PodId id) const { return id.value < pods_.size() ? &pods_[id.value] : nullptr; }
   std::span<const PodRecord> pods() const { return pods_; }
 
-  /// Whether the place is free for the request once `leaving` (pods that hold resources on that node) are gone.
-  Status check_placement(const GpuRequest& request, const Candidate& placement, std::span<const PodId> leaving) const;
+  /// Whether the place is free for the request once `leaving` (pods that hold resources on that node) are gone, and
+  /// once the pod of `moved` has moved.
+  Status check_placement(const GpuRequest& request, const Candidate& placement, std::span<const PodId> leaving,
+                         const PodMove* moved = nullptr) const;
+
+  /// Where the pod is being moved to, or nullptr.
+  const Candidate* moving_to(PodId pod) const;
+  std::size_t moves_in_flight() const { return moving_to_.size(); }
+  /// When a move of the pod last ended, well or not; nullopt where none did since it was placed.
+  std::optional<TimeNs> last_moved_ns(PodId pod) const;
 
   /// Changes whenever nodes come, go or change order: caches by node order are void then.
   std::uint64_t topology_version() const { return topology_version_; }
@@ -126,6 +135,9 @@ class ClusterState {
   Status on(TimeNs now, const PodStarted& event);
   Status on(TimeNs now, const PodFinished& event);
   Status on(TimeNs now, const PodEvicted& event);
+  Status on(TimeNs now, const PodMoveStarted& event);
+  Status on(TimeNs now, const PodMoved& event);
+  Status on(TimeNs now, const PodMoveFailed& event);
   Status on(TimeNs now, const ProfileLoaded& event);
   Status on(TimeNs now, const GpuHeld& event);
   Status on(TimeNs now, const GpuReleased& event);
@@ -135,6 +147,10 @@ class ClusterState {
   void count_demand(TimeNs now, RequestClassId request, void (ClassDemand::*change)(JobClass));
   void take(PodId pod, const Candidate& placement);
   void give_back(PodId pod);
+  /// Whether the move starts where the pod is, on a pod that can be moved at all.
+  Status check_move(const PodMove& move) const;
+  /// The pod holds the place it is being moved to no longer.
+  void release_target(PodId pod);
   void shift(RequestClassId request, const Candidate& placement, int direction);
   void count_mig(const Node& node, int direction);
   Status hold(NodeId id, std::uint16_t gpu, bool held);
@@ -171,6 +187,8 @@ class ClusterState {
   bool order_stale_ = false;
   std::uint64_t topology_version_ = 0;
   std::vector<NodeId> changed_;
+  std::map<PodId, Candidate> moving_to_;   // pods in a move; what they hold besides their placement
+  std::map<PodId, TimeNs> last_moved_ns_;  // pods that hold resources and were moved
   std::map<std::string, JobProfile, std::less<>> profiles_;
   std::uint64_t profiles_version_ = 0;
   std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in tenants_

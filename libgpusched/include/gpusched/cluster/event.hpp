@@ -55,6 +55,18 @@ struct PodEvicted {
   PodId pod;
   std::uint64_t version = 0;
 };
+/// The pod is being moved: it holds both places until it has moved or the move has failed.
+struct PodMoveStarted {
+  PodMove move;
+};
+/// The pod has its new place and gave the old one back. A move that takes no time was not started before.
+struct PodMoved {
+  PodMove move;
+};
+/// The pod stays where it was; the new place is free again.
+struct PodMoveFailed {
+  PodMove move;
+};
 /// A job was measured, or measured anew: the profile of that name from now on.
 struct ProfileLoaded {
   JobProfile profile;
@@ -75,7 +87,8 @@ struct Tick {};
 struct Event {
   TimeNs time_ns = 0;
   std::variant<NodeAdded, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased, PodBound, PodStarted,
-               PodFinished, PodEvicted, ProfileLoaded, GpuHeld, GpuReleased, Tick>
+               PodFinished, PodEvicted, PodMoveStarted, PodMoved, PodMoveFailed, ProfileLoaded, GpuHeld, GpuReleased,
+               Tick>
       what;
 };
 

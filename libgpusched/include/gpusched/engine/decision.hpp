@@ -43,6 +43,13 @@ struct PreemptThenBind {
   Candidate candidate;
 };
 
+/// Move one pod elsewhere, then place the pod where it stood. Nobody loses a place: a move is an exchange.
+struct ReshapeThenBind {
+  PodMove move;
+  Candidate candidate;
+  std::int64_t cost = 0;  ///< on the policy's scale, of the whole: both GPUs afterwards against before
+};
+
 /// Fits an empty node, but nowhere now.
 struct Wait {
   RejectCounts reasons{};  ///< nodes by reason; GPUs by reason for MIG requests
@@ -54,12 +61,12 @@ struct Infeasible {
 };
 
 /// What to do with one pod.
-using Decision = std::variant<Bind, PreemptThenBind, Wait, Infeasible>;
+using Decision = std::variant<Bind, PreemptThenBind, Wait, Infeasible, ReshapeThenBind>;
 
 /// The place that the decision gives the pod, or nullptr where it gives none.
 const Candidate* candidate_of(const Decision& decision);
 
-/// "bind", "preempt", "wait", "infeasible".
+/// "bind", "preempt", "wait", "infeasible", "reshape".
 const char* outcome_name(const Decision& decision);
 
 /// A step the world has to carry out. Its effects come back as events.
@@ -70,6 +77,9 @@ struct BindPod {
 struct Evict {
   PodId pod;
 };
-using Action = std::variant<BindPod, Evict>;
+struct MovePod {
+  PodMove move;
+};
+using Action = std::variant<BindPod, Evict, MovePod>;
 
 }  // namespace gpusched

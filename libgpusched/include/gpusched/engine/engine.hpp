@@ -15,12 +15,29 @@
 
 namespace gpusched {
 
+/// How partitions change in the cluster.
+enum class Actuation : std::uint8_t {
+  per_instance,  ///< single instances come and go beside running ones (driver, DRA)
+  drain_gpu,     ///< a GPU that changes must be empty (mig-parted): all its pods are restarted
+};
+
+/// When the engine may move pods that run. docs/reshape-on-block.md
+struct ReshapeOptions {
+  bool one_move_on_block = false;        ///< a MIG request that fits nowhere may have one pod moved
+  TimeNs cooldown_ns = 1800 * ns_per_s;  ///< a pod that was moved stays at least so long
+  std::size_t most_moves_in_flight = 0;  ///< at a time; 0 = no limit
+  Actuation actuation = Actuation::per_instance;
+
+  friend bool operator==(const ReshapeOptions&, const ReshapeOptions&) = default;
+};
+
 /// What an engine is made from.
 struct EngineOptions {
   PolicyChoice policy;
   std::uint64_t seed = 0;
   DemandMix target;  ///< what is expected to arrive; empty when nothing is known
   bool preemption = true;
+  ReshapeOptions reshape{};
 };
 
 /// The order of steps for one request: observe, decide, commit. A pure function of the events observed and the options:
@@ -52,6 +69,7 @@ class Engine {
 
  private:
   struct Caches;
+  friend class OneMove;
 
   explicit Engine(EngineOptions options, std::unique_ptr<PlacementPolicy> policy);
 
@@ -65,6 +83,10 @@ class Engine {
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
   RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;
+  std::optional<ReshapeThenBind> find_move(RequestClassId request, TimeNs now,
+                                           std::optional<std::span<const NodeId>> scope);
+  /// Moves the pod of the decision, where what it promises to `pod` will then be free.
+  Status apply_move(PodId pod, const ReshapeThenBind& decision, TimeNs now);
   std::optional<PreemptThenBind> find_preemption(RequestClassId request, std::optional<std::span<const NodeId>> scope);
 
   EngineOptions options_;

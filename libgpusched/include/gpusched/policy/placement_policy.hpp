@@ -70,6 +70,10 @@ class MigPreference {
   const Option& at(int shape, std::uint16_t occupancy) const {
     return options_[static_cast<std::size_t>(shape) * occupancies_ + occupancy];
   }
+  /// What the policy makes of one place, best or not: `placement` indexes MigLattice::placements(), its units are free.
+  std::int64_t placing_cost(int placement, std::uint16_t before) const {
+    return placing_costs_[static_cast<std::size_t>(placement) * occupancies_ + before];
+  }
   std::size_t occupancies() const { return occupancies_; }
   /// For rules that do not prefer fuller GPUs: equal costs go straight to the tie order.
   void ignore_free_units();
@@ -77,6 +81,7 @@ class MigPreference {
  private:
   std::size_t occupancies_ = 0;
   std::vector<Option> options_;
+  std::vector<std::int64_t> placing_costs_;
 };
 
 /// How a policy ranks MIG placements on one model.

@@ -22,6 +22,14 @@ enum class QueueDiscipline {
   lines,     ///< waits in the line of its priority, of which the first 60 are tried; whoever fits may start
 };
 
+/// Which pods may be moved so that a blocked one fits, and what a move takes in this world. docs/reshape-on-block.md
+struct ReshapeSimulation {
+  ReshapeOptions rules{};  ///< of the engine; off by default
+  TimeNs delay_ns = 0;     ///< a move takes so long, and both places are held meanwhile; 0: at once, at no cost
+  double failure = 0;      ///< probability that a move fails at its end; the pod then stays where it was
+  TimeNs restart_ns = 30 * ns_per_s;  ///< what a batch pod loses by a move that takes time
+};
+
 /// Everything that shapes one replay besides the trace.
 struct SimulationOptions {
   PolicyChoice policy;
@@ -30,6 +38,7 @@ struct SimulationOptions {
   TimeNs reservation_patience_ns = 1200 * ns_per_s;  ///< lines: how long a job of several GPUs waits for a reservation
   std::size_t most_reservations = 1;                 ///< lines: at a time
   bool preemption = true;
+  ReshapeSimulation reshape{};
   DemandMix target;                ///< the mix that policies and fragmentation are measured against
   int fragmentation_percent = 95;  ///< share of the mix that counts as typical; docs/policies/fgd.md
   TimeNs until_ns = -1;            ///< stop here; -1 = when nothing is left to happen
@@ -91,6 +100,8 @@ struct AcceptanceRow {
 struct Summary {
   std::int64_t jobs = 0, accepted = 0, finished = 0, rejected = 0, infeasible = 0, abandoned = 0, lost = 0;
   std::int64_t waiting = 0, running = 0, evictions = 0, preemptions = 0;
+  std::int64_t reshapes = 0, reshapes_failed = 0;  ///< moves that ended well, and not
+  std::int64_t reshape_restarts = 0;               ///< pods that lost time by moves, their own or on their GPU
   std::int64_t decisions = 0;
   double acceptance = 0;          ///< by count, after the warm-up
   double acceptance_by_size = 0;  ///< weighted by GPUs (MIG: slices)
