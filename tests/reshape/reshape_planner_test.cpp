@@ -146,25 +146,36 @@ TEST(ReshapePlannerTest, EveryPinnedSetOfEveryStateWithSomeOthersIdle) {
   EXPECT_EQ(pairs, 11593);
 }
 
-TEST(ReshapePlannerTest, EveryPinnedSetReachesAnotherLayout) {
+TEST(ReshapePlannerTest, EveryPinnedSetReachesOtherLayouts) {
   const GpuModelId model = model_named("A100-80GB");
   const MigLattice& lattice = MigLattice::of(model);
   int plans = 0;
-  for_each_pinned_set(lattice, [&](StateId state, std::uint32_t pinned) {
-    const GpuLayout layout = layout_in_state(model, state, pinned, lattice.placed(state) & ~pinned);
-    const StateId to = (state * 37 + pinned * 11 + 5) % lattice.state_count();
+  const auto try_target = [&](StateId state, std::uint32_t pinned, std::uint32_t movable, StateId to) {
+    const GpuLayout layout = layout_in_state(model, state, pinned, movable);
     const GpuLayout target = layout_in_state(model, to, 0, 0);
     const Result<ReshapeAnswer> answer = plan_layout({&layout, 1}, 0, target.partitions, {});
     ASSERT_TRUE(answer.ok());
     if (answer.value().plan) {
       ++plans;
-      expect_legal_prefixes(*answer.value().plan, lattice);
-      expect_undo_returns(*answer.value().plan);
-      GpuLayout end = state_after(*answer.value().plan, answer.value().plan->steps.size()).value().gpus.front();
-      ASSERT_EQ(lattice_state(end).value(), to);
+      const ReshapePlan& plan = *answer.value().plan;
+      expect_legal_prefixes(plan, lattice);
+      expect_undo_returns(plan);
+      ASSERT_EQ(lattice_state(state_after(plan, plan.steps.size()).value().gpus.front()).value(), to);
+    }
+  };
+  const int pairs = for_each_pinned_set(lattice, [&](StateId state, std::uint32_t pinned) {
+    // Four targets that hold what is pinned; half of the others hold pods.
+    int tried = 0;
+    for (std::uint32_t i = 0; i < lattice.state_count() && tried < 4; ++i) {
+      const StateId to = (state * 37 + pinned * 11 + i * 5) % lattice.state_count();
+      if ((pinned & ~lattice.placed(to)) == 0) {
+        ++tried;
+        try_target(state, pinned, lattice.placed(state) & ~pinned & 0x2aaaaU, to);
+      }
     }
   });
-  EXPECT_GT(plans, 100);
+  EXPECT_EQ(pairs, 11593);
+  EXPECT_GT(plans, 10000);
 }
 
 TEST(ReshapePlannerTest, SmallLatticesToo) {
