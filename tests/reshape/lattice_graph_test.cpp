@@ -1,11 +1,11 @@
 #include "gpusched/reshape/lattice_graph.hpp"
 
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <map>
 #include <set>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "reshape/layout_builders.hpp"
 
@@ -34,8 +34,8 @@ StateId state_of(std::uint32_t bits) {
   return state;
 }
 
-/// The cheapest cost by a search that knows nothing of targets: over what is placed and which instances hold a pod, with
-/// pods that move, stop and start one by one, as often as they like. -1 where there is no way.
+/// The cheapest cost by a search that knows nothing of targets: over what is placed and which instances hold a pod,
+/// with pods that move, stop and start one by one, as often as they like. -1 where there is no way.
 class ReferenceSearch {
  public:
   ReferenceSearch(const LatticeGraph& graph, StateId from, BusyInstances busy, int shape)
@@ -184,8 +184,7 @@ TEST(LatticeGraphTest, AnInterruptionIsCountedWhereNoOrderAvoidsIt) {
   EXPECT_FALSE(seven_slices().to_room(state_of(pods), {.movable = pods, .pinned = 0}, 4, 7, {}).has_value());
   const std::uint32_t three = bit_of(3, 0) | bit_of(2, 4);
   const std::uint32_t swapped = bit_of(3, 4) | bit_of(2, 0);
-  const auto path =
-      seven_slices().to_layout(state_of(three), {.movable = three, .pinned = 0}, state_of(swapped), {});
+  const auto path = seven_slices().to_layout(state_of(three), {.movable = three, .pinned = 0}, state_of(swapped), {});
   ASSERT_TRUE(path.has_value());
   EXPECT_EQ(path->moves, 2);
   EXPECT_EQ(path->interruptions, 1);
@@ -214,8 +213,7 @@ TEST(LatticeGraphTest, NoOtherWayIsCheaperOnSevenSlices) {
     const StateId from = i * 6 + 3;  // of all sizes: ids go by the number of instances
     const std::uint32_t busy = lattice.placed(from) & (i % 3 == 0 ? 0x2aaaaU : 0x3ffffU);
     const std::uint32_t pinned = busy & (i % 4 == 0 ? 0x00111U : i % 4 == 1 ? 0x24924U : 0U);
-    expect_cheapest(seven_slices(), from, {.movable = busy & ~pinned, .pinned = pinned},
-                    2 + static_cast<int>(i % 3));
+    expect_cheapest(seven_slices(), from, {.movable = busy & ~pinned, .pinned = pinned}, 2 + static_cast<int>(i % 3));
   }
 }
 

@@ -67,11 +67,8 @@ TEST(ReshapePlanTest, ATamperedPlanIsRefused) {
   ++other_print.fingerprint;
   EXPECT_EQ(check_plan(other_print, {&layout, 1}).error().code, ErrorCode::data_loss);
   ReshapePlan stops = plan;
-  stops.steps = {{.kind = ReshapeStepKind::stop_pod,
-                  .at = plan.steps[1].at,
-                  .to = {},
-                  .pod = PodId{2},
-                  .node_wide = false}};
+  stops.steps = {
+      {.kind = ReshapeStepKind::stop_pod, .at = plan.steps[1].at, .to = {}, .pod = PodId{2}, .node_wide = false}};
   EXPECT_NE(check_plan(stops, {&layout, 1}).error().message.find("leaves pod 2 stopped"), std::string::npos);
 }
 
@@ -82,9 +79,9 @@ TEST(ReshapePlanTest, AnIllegalStepChangesNothing) {
                               .gpu = 0,
                               .profile = find_mig_profile(before.gpus[0].model, "1g.10gb").value(),
                               .range = {.start = 5, .size = 1}};
-  for (const ReshapeStepKind kind : {ReshapeStepKind::destroy_instance, ReshapeStepKind::create_instance,
-                                     ReshapeStepKind::start_pod, ReshapeStepKind::resume_gpu,
-                                     ReshapeStepKind::enable_mig, ReshapeStepKind::disable_mig}) {
+  for (const ReshapeStepKind kind :
+       {ReshapeStepKind::destroy_instance, ReshapeStepKind::create_instance, ReshapeStepKind::start_pod,
+        ReshapeStepKind::resume_gpu, ReshapeStepKind::enable_mig, ReshapeStepKind::disable_mig}) {
     const ReshapeStep step{.kind = kind, .at = at_pod, .to = {}, .pod = PodId{2}, .node_wide = false};
     EXPECT_FALSE(apply_step(state, step, Actuation::per_instance).ok()) << to_string(kind);
     EXPECT_EQ(state, before);

@@ -1,9 +1,9 @@
 #include "gpusched/reshape/reshape_planner.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <bit>
+
+#include <gtest/gtest.h>
 
 #include "reshape/layout_builders.hpp"
 
@@ -47,8 +47,8 @@ void expect_legal_prefixes(const ReshapePlan& plan, const MigLattice& lattice) {
       pods += part.use == PartitionUse::idle ? 0 : 1;
     }
     const auto was_busy = [](const PlacedPartition& part) { return part.use != PartitionUse::idle; };
-    ASSERT_EQ(pods, static_cast<std::size_t>(
-                        std::count_if(start.partitions.begin(), start.partitions.end(), was_busy)));
+    ASSERT_EQ(pods,
+              static_cast<std::size_t>(std::count_if(start.partitions.begin(), start.partitions.end(), was_busy)));
     for (const PlacedPartition& part : start.partitions) {
       const auto& now = state.gpus.front().partitions;
       ASSERT_TRUE(part.use != PartitionUse::pinned || std::find(now.begin(), now.end(), part) != now.end());

@@ -29,8 +29,8 @@ Error illegal(const GpuLayout& layout, const PlacedPartition& part, const std::s
                      partition_name(layout.model, part.profile, part.range) + " " + why,
           .file = {},
           .line = 0,
-          .remedy = "`gpusched-sim list profiles " + std::string(gpu_model(layout.model).name) +
-                    "` prints the legal starts"};
+          .remedy =
+              "`gpusched-sim list profiles " + std::string(gpu_model(layout.model).name) + "` prints the legal starts"};
 }
 
 }  // namespace
@@ -51,12 +51,13 @@ void GpuLayout::sort() {
 Result<MigLattice::StateId> lattice_state(const GpuLayout& layout) {
   const GpuModel& model = gpu_model(layout.model);
   if (!model.has_lattice() || !layout.mig_enabled) {
-    return Error{.code = ErrorCode::unsupported,
-                 .message = "GPU " + std::to_string(layout.gpu) + " (" + std::string(model.name) + ") has no instances: " +
-                            (model.has_lattice() ? "MIG is off" : std::string(model.mig_refusal)),
-                 .file = {},
-                 .line = 0,
-                 .remedy = {}};
+    return Error{
+        .code = ErrorCode::unsupported,
+        .message = "GPU " + std::to_string(layout.gpu) + " (" + std::string(model.name) +
+                   ") has no instances: " + (model.has_lattice() ? "MIG is off" : std::string(model.mig_refusal)),
+        .file = {},
+        .line = 0,
+        .remedy = {}};
   }
   const MigLattice& lattice = MigLattice::of(layout.model);
   MigLattice::StateId state = 0;
@@ -117,6 +118,14 @@ std::uint64_t fingerprint(std::span<const GpuLayout> layouts) {
     }
   }
   return hash.value();
+}
+
+std::string fingerprint_text(std::uint64_t fingerprint) {
+  std::string digits;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    digits += "0123456789abcdef"[fingerprint >> shift & 0xfU];
+  }
+  return digits;
 }
 
 GpuLayout layout_of(const ClusterState& cluster, NodeId node, std::uint16_t gpu,

@@ -20,8 +20,8 @@ namespace gpusched {
 namespace {
 
 using StateId = MigLattice::StateId;
-using BoostGraph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, boost::no_property,
-                                         LatticeStep>;
+using BoostGraph =
+    boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS, boost::no_property, LatticeStep>;
 using Edge = boost::graph_traits<BoostGraph>::edge_descriptor;
 
 int count(std::uint32_t bits) { return std::popcount(bits); }
@@ -92,16 +92,16 @@ std::vector<std::int64_t> LatticeGraph::Graph::costs_to_go(const Journey& journe
   const auto keep = [&](const auto& edge) { return journey.leads_on(step_of(edge)); };
   using Keep = std::function<bool(const boost::graph_traits<decltype(backwards)>::edge_descriptor&)>;
   const boost::filtered_graph<std::remove_const_t<decltype(backwards)>, Keep> interval(backwards, Keep(keep));
-  const auto weight = boost::make_function_property_map<
-      typename boost::graph_traits<decltype(backwards)>::edge_descriptor, std::int64_t>([&](const auto& edge) {
-    const auto source = static_cast<StateId>(boost::source(edge.underlying_descx, edges));
-    return journey.price(journey.lattice->placed(source), step_of(edge));
-  });
+  const auto weight =
+      boost::make_function_property_map<typename boost::graph_traits<decltype(backwards)>::edge_descriptor,
+                                        std::int64_t>([&](const auto& edge) {
+        const auto source = static_cast<StateId>(boost::source(edge.underlying_descx, edges));
+        return journey.price(journey.lattice->placed(source), step_of(edge));
+      });
   std::vector<std::int64_t> to_go(boost::num_vertices(edges));
-  boost::dijkstra_shortest_paths_no_color_map(
-      interval, to,
-      boost::weight_map(weight).distance_map(
-          boost::make_iterator_property_map(to_go.begin(), boost::get(boost::vertex_index, edges))));
+  boost::dijkstra_shortest_paths_no_color_map(interval, to,
+                                              boost::weight_map(weight).distance_map(boost::make_iterator_property_map(
+                                                  to_go.begin(), boost::get(boost::vertex_index, edges))));
   return to_go;
 }
 

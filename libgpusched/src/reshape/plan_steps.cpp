@@ -114,9 +114,8 @@ class PerInstance {
 
   void restart(MigProfileId profile, SliceRange range) {
     const auto& stopped = writer_.state().stopped;
-    const auto waiting = std::find_if(stopped.begin(), stopped.end(), [&](const ReshapeState::StoppedPod& pod) {
-      return pod.profile == profile;
-    });
+    const auto waiting = std::find_if(stopped.begin(), stopped.end(),
+                                      [&](const ReshapeState::StoppedPod& pod) { return pod.profile == profile; });
     if (waiting != stopped.end()) {
       writer_.add(Kind::start_pod, writer_.gpu(0), profile, range, waiting->pod);
     }
@@ -240,13 +239,14 @@ std::vector<PlacedPartition> instances(const GpuLayout& layout, MigLattice::Stat
       continue;
     }
     const MigPlacement& placement = lattice.placements()[p];
-    const auto same = std::find_if(layout.partitions.begin(), layout.partitions.end(), [&](const PlacedPartition& part) {
-      return part.range.size > 0 && part.range == placement.range && lattice.shape_of(part.profile) == placement.shape;
-    });
+    const auto same =
+        std::find_if(layout.partitions.begin(), layout.partitions.end(), [&](const PlacedPartition& part) {
+          return part.range.size > 0 && part.range == placement.range &&
+                 lattice.shape_of(part.profile) == placement.shape;
+        });
     const MigProfileId profile =
         same == layout.partitions.end() ? plain_profile(layout.model, placement.shape) : same->profile;
-    target.partitions.push_back(
-        {.profile = profile, .range = placement.range, .use = PartitionUse::idle, .pod = {}});
+    target.partitions.push_back({.profile = profile, .range = placement.range, .use = PartitionUse::idle, .pod = {}});
   }
   target.sort();
   return target.partitions;

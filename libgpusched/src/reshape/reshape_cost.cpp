@@ -48,8 +48,12 @@ class CostWalk {
   void add(const ReshapeStep& step, bool side_by_side) {
     const std::int64_t share = share_milli(model(step), step.at.range);
     switch (step.kind) {
-      case Kind::create_instance: change_geometry(step, durations_.create_ns); break;
-      case Kind::destroy_instance: change_geometry(step, durations_.destroy_ns); break;
+      case Kind::create_instance:
+        change_geometry(step, durations_.create_ns);
+        break;
+      case Kind::destroy_instance:
+        change_geometry(step, durations_.destroy_ns);
+        break;
       case Kind::move_pod:
         spend(&ReshapeTerms::job_restart_ns, durations_.job_restart_ns);
         lose(&ReshapeTerms::job_restart_ns, durations_.job_restart_ns, share);
@@ -69,9 +73,12 @@ class CostWalk {
         spend(&ReshapeTerms::mode_toggle_ns,
               durations_.mode_toggle_ns + (gpu_model(model(step)).mig_toggle_needs_reset ? durations_.reset_ns : 0));
         break;
-      case Kind::restart_operator: spend(&ReshapeTerms::operator_restart_ns, durations_.operator_restart_ns); break;
+      case Kind::restart_operator:
+        spend(&ReshapeTerms::operator_restart_ns, durations_.operator_restart_ns);
+        break;
       case Kind::drain_gpu:
-      case Kind::resume_gpu: break;
+      case Kind::resume_gpu:
+        break;
     }
   }
 

@@ -20,16 +20,35 @@ bool starts_a_pod(const ReshapeStep& step) {
 ReshapeStep inverse(ReshapeStep step) {
   using Kind = ReshapeStepKind;
   switch (step.kind) {
-    case Kind::create_instance: step.kind = Kind::destroy_instance; break;
-    case Kind::destroy_instance: step.kind = Kind::create_instance; break;
-    case Kind::move_pod: std::swap(step.at, step.to); break;
-    case Kind::stop_pod: step.kind = Kind::start_pod; break;
-    case Kind::start_pod: step.kind = Kind::stop_pod; break;
-    case Kind::drain_gpu: step.kind = Kind::resume_gpu; break;
-    case Kind::resume_gpu: step.kind = Kind::drain_gpu; break;
-    case Kind::enable_mig: step.kind = Kind::disable_mig; break;
-    case Kind::disable_mig: step.kind = Kind::enable_mig; break;
-    case Kind::restart_operator: break;
+    case Kind::create_instance:
+      step.kind = Kind::destroy_instance;
+      break;
+    case Kind::destroy_instance:
+      step.kind = Kind::create_instance;
+      break;
+    case Kind::move_pod:
+      std::swap(step.at, step.to);
+      break;
+    case Kind::stop_pod:
+      step.kind = Kind::start_pod;
+      break;
+    case Kind::start_pod:
+      step.kind = Kind::stop_pod;
+      break;
+    case Kind::drain_gpu:
+      step.kind = Kind::resume_gpu;
+      break;
+    case Kind::resume_gpu:
+      step.kind = Kind::drain_gpu;
+      break;
+    case Kind::enable_mig:
+      step.kind = Kind::disable_mig;
+      break;
+    case Kind::disable_mig:
+      step.kind = Kind::enable_mig;
+      break;
+    case Kind::restart_operator:
+      break;
   }
   return step;
 }
@@ -51,16 +70,26 @@ const char* to_string(Actuation actuation) {
 
 const char* to_string(ReshapeStepKind kind) {
   switch (kind) {
-    case ReshapeStepKind::create_instance: return "create_instance";
-    case ReshapeStepKind::destroy_instance: return "destroy_instance";
-    case ReshapeStepKind::move_pod: return "move_pod";
-    case ReshapeStepKind::stop_pod: return "stop_pod";
-    case ReshapeStepKind::start_pod: return "start_pod";
-    case ReshapeStepKind::drain_gpu: return "drain_gpu";
-    case ReshapeStepKind::resume_gpu: return "resume_gpu";
-    case ReshapeStepKind::enable_mig: return "enable_mig";
-    case ReshapeStepKind::disable_mig: return "disable_mig";
-    case ReshapeStepKind::restart_operator: return "restart_operator";
+    case ReshapeStepKind::create_instance:
+      return "create_instance";
+    case ReshapeStepKind::destroy_instance:
+      return "destroy_instance";
+    case ReshapeStepKind::move_pod:
+      return "move_pod";
+    case ReshapeStepKind::stop_pod:
+      return "stop_pod";
+    case ReshapeStepKind::start_pod:
+      return "start_pod";
+    case ReshapeStepKind::drain_gpu:
+      return "drain_gpu";
+    case ReshapeStepKind::resume_gpu:
+      return "resume_gpu";
+    case ReshapeStepKind::enable_mig:
+      return "enable_mig";
+    case ReshapeStepKind::disable_mig:
+      return "disable_mig";
+    case ReshapeStepKind::restart_operator:
+      return "restart_operator";
   }
   return "?";
 }
@@ -70,9 +99,8 @@ int ReshapePlan::moved_pods() const {
 }
 
 int ReshapePlan::interrupted_pods() const {
-  return static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const ReshapeStep& step) {
-    return step.kind == ReshapeStepKind::stop_pod;
-  }));
+  return static_cast<int>(std::count_if(
+      steps.begin(), steps.end(), [](const ReshapeStep& step) { return step.kind == ReshapeStepKind::stop_pod; }));
 }
 
 Status apply_step(ReshapeState& state, const ReshapeStep& step, Actuation actuation) {
@@ -149,16 +177,22 @@ std::string to_text(const ReshapeStep& step, std::span<const GpuLayout> layouts)
   const std::string pod = "pod " + std::to_string(step.pod.value);
   const std::string where = device(step.at) + ": ";
   switch (step.kind) {
-    case ReshapeStepKind::create_instance: return where + "create " + name(step.at);
-    case ReshapeStepKind::destroy_instance: return where + "destroy " + name(step.at);
+    case ReshapeStepKind::create_instance:
+      return where + "create " + name(step.at);
+    case ReshapeStepKind::destroy_instance:
+      return where + "destroy " + name(step.at);
     case ReshapeStepKind::move_pod:
       return where + "move " + pod + " from " + name(step.at) + " to " + name(step.to) +
              (step.at.node == step.to.node && step.at.gpu == step.to.gpu ? "" : " on " + device(step.to)) +
              ": start it there, then end it here";
-    case ReshapeStepKind::stop_pod: return where + "stop " + pod + " in " + name(step.at);
-    case ReshapeStepKind::start_pod: return where + "start " + pod + " in " + name(step.at);
-    case ReshapeStepKind::drain_gpu: return where + "drain: no newcomers";
-    case ReshapeStepKind::resume_gpu: return where + "resume: newcomers again";
+    case ReshapeStepKind::stop_pod:
+      return where + "stop " + pod + " in " + name(step.at);
+    case ReshapeStepKind::start_pod:
+      return where + "start " + pod + " in " + name(step.at);
+    case ReshapeStepKind::drain_gpu:
+      return where + "drain: no newcomers";
+    case ReshapeStepKind::resume_gpu:
+      return where + "resume: newcomers again";
     case ReshapeStepKind::enable_mig:
       return where + "enable MIG" + (step.node_wide ? ", which resets all GPUs of the node" : "");
     case ReshapeStepKind::disable_mig:

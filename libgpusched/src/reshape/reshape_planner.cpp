@@ -75,8 +75,7 @@ class PlanRequest {
     const bool toggles = !layout().mig_enabled;
     if (options_.actuation == Actuation::per_instance) {
       if (toggles && model.mig_toggle_needs_reset) {
-        return "MIG is off, and turning it on needs a reset on " + std::string(model.architecture) +
-               ": use drain-gpu";
+        return "MIG is off, and turning it on needs a reset on " + std::string(model.architecture) + ": use drain-gpu";
       }
       return toggles && layout().has_pods() ? "MIG is off, and pods run on the device: use drain-gpu" : "";
     }
@@ -131,8 +130,8 @@ Result<ReshapeAnswer> plan_room(std::span<const GpuLayout> node_gpus, std::size_
   const bool changes = !way || !way->steps.empty() || !request.layout().mig_enabled;
   const std::string obstacle = changes ? request.obstacle() : "";
   if (!way || !obstacle.empty()) {
-    const std::string where = "GPU " + std::to_string(request.layout().gpu) + " has no room for " +
-                              std::string(profile.name) + ": ";
+    const std::string where =
+        "GPU " + std::to_string(request.layout().gpu) + " has no room for " + std::string(profile.name) + ": ";
     return ReshapeAnswer{.plan = std::nullopt,
                          .reason = where + (obstacle.empty() ? "no layout holds it beside what is pinned and the pods "
                                                                "that run, within the budget of moves"
@@ -167,8 +166,9 @@ Result<ReshapeAnswer> plan_layout(std::span<const GpuLayout> node_gpus, std::siz
   if (changes && options.actuation == Actuation::drain_gpu && request.layout().mig_enabled &&
       reshape::same_counts(graph.lattice(), path.from, end.value())) {
     return ReshapeAnswer{.plan = std::nullopt,
-                         .reason = "the GPU has these instances in other places, and mig-parted only counts: use "
-                                   "per-instance"};
+                         .reason =
+                             "the GPU has these instances in other places, and mig-parted only counts: use "
+                             "per-instance"};
   }
   if (std::string obstacle = changes ? request.obstacle() : ""; !obstacle.empty()) {
     return ReshapeAnswer{.plan = std::nullopt, .reason = std::move(obstacle)};

@@ -24,16 +24,26 @@ class StepRules {
       return refuse("that GPU is not part of the plan");
     }
     switch (step_.kind) {
-      case Kind::create_instance: return create();
-      case Kind::destroy_instance: return destroy();
-      case Kind::move_pod: return move();
-      case Kind::stop_pod: return stop();
-      case Kind::start_pod: return start(step_.at);
-      case Kind::drain_gpu: return set_drained(true);
-      case Kind::resume_gpu: return set_drained(false);
-      case Kind::enable_mig: return set_mig(true);
-      case Kind::disable_mig: return set_mig(false);
-      case Kind::restart_operator: return {};
+      case Kind::create_instance:
+        return create();
+      case Kind::destroy_instance:
+        return destroy();
+      case Kind::move_pod:
+        return move();
+      case Kind::stop_pod:
+        return stop();
+      case Kind::start_pod:
+        return start(step_.at);
+      case Kind::drain_gpu:
+        return set_drained(true);
+      case Kind::resume_gpu:
+        return set_drained(false);
+      case Kind::enable_mig:
+        return set_mig(true);
+      case Kind::disable_mig:
+        return set_mig(false);
+      case Kind::restart_operator:
+        return {};
     }
     return {};
   }
@@ -109,7 +119,8 @@ class StepRules {
     if (from == nullptr || from->use != PartitionUse::movable) {
       return refuse(from == nullptr ? "the pod is not there" : "the pod is pinned");
     }
-    if (to == nullptr || to->use != PartitionUse::idle || target->model != gpu_->model || to->profile != from->profile) {
+    if (to == nullptr || to->use != PartitionUse::idle || target->model != gpu_->model ||
+        to->profile != from->profile) {
       return refuse("no idle instance of that profile where the pod is to go");
     }
     std::swap(from->use, to->use);

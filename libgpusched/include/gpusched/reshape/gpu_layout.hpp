@@ -31,7 +31,8 @@ struct PlacedPartition {
   friend bool operator==(const PlacedPartition&, const PlacedPartition&) = default;
 };
 
-/// One GPU as a reshape sees it. Partitions by ascending start, tenants of a device by pod: equal GPUs are equal values.
+/// One GPU as a reshape sees it. Partitions by ascending start, tenants of a device by pod: equal GPUs are equal
+/// values.
 struct GpuLayout {
   NodeId node;
   std::uint16_t gpu = 0;
@@ -63,6 +64,8 @@ std::string partition_name(GpuModelId model, MigProfileId profile, SliceRange ra
 /// A number that differs, for all practical purposes, between any two different lists of layouts. Same on every
 /// compiler.
 std::uint64_t fingerprint(std::span<const GpuLayout> layouts);
+/// As 16 hexadecimal digits.
+std::string fingerprint_text(std::uint64_t fingerprint);
 
 /// One GPU of the cluster. The cluster state knows no idle instances: they come and go with their pods. `may_move`
 /// says of a pod whether it is movable.

@@ -12,13 +12,11 @@ struct ReshapeTerms {
   TimeNs mode_toggle_ns = 0;       ///< MIG mode on or off; on Ampere a GPU reset
   TimeNs geometry_ns = 0;          ///< instances created and destroyed
   TimeNs operator_restart_ns = 0;  ///< device plugin and the other operator pods of the node
-  TimeNs job_restart_ns = 0;       ///< pods that start again: process, CUDA context, model load, work since the checkpoint
+  TimeNs job_restart_ns = 0;  ///< pods that start again: process, CUDA context, model load, work since the checkpoint
 
   friend bool operator==(const ReshapeTerms&, const ReshapeTerms&) = default;
 
-  TimeNs total_ns() const {
-    return drain_ns + mode_toggle_ns + geometry_ns + operator_restart_ns + job_restart_ns;
-  }
+  TimeNs total_ns() const { return drain_ns + mode_toggle_ns + geometry_ns + operator_restart_ns + job_restart_ns; }
 };
 
 /// What a plan costs: how long it takes, one step after the other, and how much GPU time pods lose meanwhile (a pod on

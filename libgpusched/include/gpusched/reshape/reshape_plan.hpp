@@ -68,8 +68,8 @@ struct ReshapeState {
   friend bool operator==(const ReshapeState&, const ReshapeState&) = default;
 };
 
-/// A reshape as a value: from which state it starts, its steps in order, what it costs. Every prefix of the steps leaves
-/// a legal state; running pods that are pinned are never touched.
+/// A reshape as a value: from which state it starts, its steps in order, what it costs. Every prefix of the steps
+/// leaves a legal state; running pods that are pinned are never touched.
 struct ReshapePlan {
   Actuation actuation = Actuation::per_instance;
   ReshapeState from;              ///< the GPUs that it touches, as they were when it was made
@@ -89,8 +89,8 @@ Status apply_step(ReshapeState& state, const ReshapeStep& step, Actuation actuat
 /// The state after the first `count` steps.
 Result<ReshapeState> state_after(const ReshapePlan& plan, std::size_t count);
 
-/// Whether the plan can be carried out: `now` holds its GPUs exactly as they were, every prefix is legal, nobody is left
-/// stopped. invalid_argument names the first GPU that changed, or the step: then nothing may be applied.
+/// Whether the plan can be carried out: `now` holds its GPUs exactly as they were, every prefix is legal, nobody is
+/// left stopped. invalid_argument names the first GPU that changed, or the step: then nothing may be applied.
 Status check_plan(const ReshapePlan& plan, std::span<const GpuLayout> now);
 
 /// The plan that leads back once the first `done` steps are carried out. Contract: check_plan() passed.
