@@ -237,6 +237,29 @@ TEST(ReshapePlannerTest, CappedLabelsStayWhereTheyAre) {
   EXPECT_EQ(labelled.error().code, ErrorCode::unsupported);
 }
 
+TEST(ReshapePlannerTest, TargetsKeepTheLabelsThatAreThere) {
+  GpuLayout layout = empty_gpu(model_named("A100-80GB"));
+  place(layout, "1g.10gb+me", 6, PartitionUse::movable, 1);
+  GpuLayout target = layout;
+  place(target, "4g.40gb", 0, PartitionUse::idle);
+  EXPECT_TRUE(plan_layout({&layout, 1}, 0, target.partitions, {}).value().plan.has_value());
+  GpuLayout plain = empty_gpu(layout.model);
+  place(plain, "1g.10gb", 6, PartitionUse::idle);
+  for (const auto& [from, to] : {std::pair(layout, plain), std::pair(plain, layout)}) {
+    const auto answer = plan_layout({&from, 1}, 0, to.partitions, {});
+    ASSERT_FALSE(answer.ok());
+    EXPECT_NE(answer.error().message.find("1g.10gb+me@6"), std::string::npos);
+  }
+}
+
+TEST(ReshapePlannerTest, NoPlainInstanceBesideAllMediaEngines) {
+  GpuLayout layout = empty_gpu(model_named("RTX-PRO-6000-Blackwell-96GB"));
+  place(layout, "1g.24gb+me.all", 0, PartitionUse::movable, 1);
+  const auto answer = plan_room({&layout, 1}, 0, profile(layout.model, "2g.48gb"), {}).value();
+  EXPECT_FALSE(answer.plan.has_value());
+  EXPECT_NE(answer.reason.find("+me.all"), std::string::npos);
+}
+
 TEST(ReshapePlannerTest, DrainsTheWholeGpuForMigParted) {
   GpuLayout layout = empty_gpu(model_named("H100-80GB-SXM5"));
   place(layout, "1g.10gb", 0, PartitionUse::movable, 1);

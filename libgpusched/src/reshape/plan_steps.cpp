@@ -6,52 +6,13 @@
 #include "gpusched/base/check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
-#include "reshape/step_rules.hpp"
+#include "reshape/plan_writer.hpp"
 
 namespace gpusched::reshape {
 
 namespace {
 
 using Kind = ReshapeStepKind;
-
-/// Appends steps and carries each one out on its own copy of the GPUs, so that an illegal plan is a bug found here.
-class PlanWriter {
- public:
-  PlanWriter(std::vector<GpuLayout> gpus, Actuation actuation) {
-    plan_.actuation = actuation;
-    plan_.fingerprint = fingerprint(gpus);
-    plan_.from.gpus = std::move(gpus);
-    state_ = plan_.from;
-  }
-
-  const ReshapeState& state() const { return state_; }
-  const GpuLayout& gpu(std::size_t index) const { return state_.gpus[index]; }
-
-  void add(const ReshapeStep& step) {
-    const Status applied = apply_step(state_, step, plan_.actuation);
-    GPUSCHED_CHECK(applied.ok(), applied.error().to_string());
-    plan_.steps.push_back(step);
-  }
-  void add(Kind kind, const GpuLayout& gpu, MigProfileId profile = {}, SliceRange range = {}, PodId pod = {}) {
-    add({.kind = kind,
-         .at = {.node = gpu.node, .gpu = gpu.gpu, .profile = profile, .range = range},
-         .to = {},
-         .pod = pod,
-         .node_wide = false});
-  }
-  void add(Kind kind, const GpuLayout& gpu, const PlacedPartition& part) {
-    add(kind, gpu, part.profile, part.range, part.pod);
-  }
-
-  ReshapePlan finish(const ReshapeDurations& durations) {
-    plan_.cost = cost_of(plan_, durations);
-    return std::move(plan_);
-  }
-
- private:
-  ReshapePlan plan_;
-  ReshapeState state_;
-};
 
 /// One instance after the other while the neighbours run.
 class PerInstance {
@@ -105,11 +66,7 @@ class PerInstance {
       writer_.add(Kind::stop_pod, gpu, part);
       return;
     }
-    writer_.add({.kind = Kind::move_pod,
-                 .at = {.node = gpu.node, .gpu = gpu.gpu, .profile = part.profile, .range = part.range},
-                 .to = {.node = gpu.node, .gpu = gpu.gpu, .profile = part.profile, .range = refuge_part->range},
-                 .pod = part.pod,
-                 .node_wide = false});
+    writer_.add_move(gpu, part, gpu, refuge_part->range);
   }
 
   void restart(MigProfileId profile, SliceRange range) {

@@ -72,6 +72,11 @@ class PlanRequest {
   /// Why the node's GPUs cannot be changed at all, or empty.
   std::string obstacle() const {
     const GpuModel& model = gpu_model(layout().model);
+    for (const PlacedPartition& part : layout().partitions) {
+      if (part.range.size > 0 && profile_of(layout(), part).all_media_extensions) {
+        return "it holds " + std::string(profile_of(layout(), part).name) + ", beside which no plain instance is created";
+      }
+    }
     const bool toggles = !layout().mig_enabled;
     if (options_.actuation == Actuation::per_instance) {
       if (toggles && model.mig_toggle_needs_reset) {
@@ -89,6 +94,29 @@ class PlanRequest {
       return "MIG is off, and pods run on the device, which no instance could take back";
     }
     return "";
+  }
+
+  /// Labelled instances are neither created nor destroyed, so a target names exactly those that are there.
+  Status check_labels(std::span<const PlacedPartition> target) const {
+    const auto lacks_one_of = [&](std::span<const PlacedPartition> parts, std::span<const PlacedPartition> others) {
+      return std::find_if(parts.begin(), parts.end(), [&](const PlacedPartition& part) {
+        return part.range.size > 0 && profile_of(layout(), part).is_label() &&
+               std::none_of(others.begin(), others.end(), [&](const PlacedPartition& other) {
+                 return other.profile == part.profile && other.range == part.range;
+               });
+      });
+    };
+    const std::span<const PlacedPartition> now = layout().partitions;
+    const auto gone = lacks_one_of(now, target);
+    const auto added = lacks_one_of(target, now);
+    if (gone == now.end() && added == target.end()) {
+      return {};
+    }
+    const PlacedPartition& part = gone != now.end() ? *gone : *added;
+    return refusal(ErrorCode::unsupported,
+                   partition_name(layout().model, part.profile, part.range) +
+                       " carries a label: such instances are neither created nor destroyed",
+                   "Name it in both layouts or in none");
   }
 
   ReshapeAnswer answer(GpuPath path, const LatticePath& way) const {
@@ -146,6 +174,9 @@ Result<ReshapeAnswer> plan_layout(std::span<const GpuLayout> node_gpus, std::siz
   const Result<GpuPath> start = request.start();
   if (!start) {
     return start.error();
+  }
+  if (const Status labels = request.check_labels(target); !labels) {
+    return labels.error();
   }
   GpuLayout wanted = request.layout();
   wanted.mig_enabled = true;
