@@ -25,12 +25,10 @@ Result<GpuLayout> layout_of(const ReshapeArguments& arguments) {
     return model.error();
   }
   if (!gpu_model(model.value()).has_lattice()) {
-    return refusal(ErrorCode::unsupported,
-                   arguments.model + ": " + std::string(gpu_model(model.value()).mig_refusal),
+    return refusal(ErrorCode::unsupported, arguments.model + ": " + std::string(gpu_model(model.value()).mig_refusal),
                    "`gpusched-sim list models` names those that have it");
   }
-  Result<GpuLayout> layout =
-      parse_gpu_layout(model.value(), arguments.layout, arguments.pinned, arguments.idle);
+  Result<GpuLayout> layout = parse_gpu_layout(model.value(), arguments.layout, arguments.pinned, arguments.idle);
   if (layout && arguments.mig_off && !layout.value().partitions.empty()) {
     return refusal(ErrorCode::invalid_argument, "--mig-off with instances " + arguments.layout,
                    "Leave --layout out: a GPU has no instances while its MIG mode is off");
@@ -77,8 +75,9 @@ void print_text(const ReshapePlan& plan) {
        {"geometry", &ReshapeTerms::geometry_ns},
        {"operator restart", &ReshapeTerms::operator_restart_ns},
        {"job restart", &ReshapeTerms::job_restart_ns}}};
-  std::cout << "pods that start again: " << plan.moved_pods() << ", stopped before their new place is there: "
-            << plan.interrupted_pods() << "\n  seconds              elapsed  GPU lost\n"
+  std::cout << "pods that start again: " << plan.moved_pods()
+            << ", stopped before their new place is there: " << plan.interrupted_pods()
+            << "\n  seconds              elapsed  GPU lost\n"
             << std::fixed << std::setprecision(3);
   const auto seconds = [](TimeNs time) { return static_cast<double>(time) / static_cast<double>(ns_per_s); };
   const auto row = [&](const char* name, TimeNs elapsed, TimeNs lost) {
@@ -95,7 +94,8 @@ void print_text(const ReshapePlan& plan) {
 void print_labels(const char* title, const std::vector<NodeLabelStep>& steps) {
   for (const NodeLabelStep& step : steps) {
     std::cout << "# " << title << ": kubectl label node " << step.node << " " << step.label << "=" << step.value
-              << " --overwrite\n#   then wait for " << step.wait_label << "=" << step.wait_value << ", with a timeout\n";
+              << " --overwrite\n#   then wait for " << step.wait_label << "=" << step.wait_value
+              << ", with a timeout\n";
   }
 }
 

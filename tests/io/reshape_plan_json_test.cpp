@@ -1,7 +1,6 @@
 #include "gpusched/io/reshape_plan_json.hpp"
 
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "gpusched/reshape/reshape_planner.hpp"
@@ -17,8 +16,7 @@ TEST(ReshapePlanJsonTest, HoldsStateStepsAndCosts) {
   GpuLayout gpu = empty_gpu(model_named("A100-80GB"), 2, 3);
   place(gpu, "1g.10gb", 0, PartitionUse::pinned, 1);
   place(gpu, "1g.10gb", 5, PartitionUse::movable, 2);
-  const ReshapePlan plan =
-      *plan_room({&gpu, 1}, 0, find_mig_profile(gpu.model, "3g.40gb").value(), {}).value().plan;
+  const ReshapePlan plan = *plan_room({&gpu, 1}, 0, find_mig_profile(gpu.model, "3g.40gb").value(), {}).value().plan;
   const auto json = nlohmann::json::parse(write_reshape_plan(plan));
   EXPECT_EQ(json["version"], 1);
   EXPECT_EQ(json["actuation"], "per-instance");

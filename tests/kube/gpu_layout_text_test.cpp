@@ -32,10 +32,12 @@ TEST(GpuLayoutTextTest, BadInputIsNamed) {
   const struct {
     const char* text;
     const char* named;
-  } cases[] = {{"1g", "'1g'"},         {"1g@", "'1g@'"},       {"1g@x", "'1g@x'"},       {"1g@1x", "'1g@1x'"},
-               {"@1", "A100-80GB"},    {"1g@-1", "'1g@-1'"},   {"1g@0,,1g@1", "''"},     {"3g@1", "'3g@1'"},
-               {"5g@0", "5g"},         {"1g@7", "'1g@7'"},     {"4g@0,1g@3", "overlaps"}, {"1g@99999999999", "PROFILE@START"},
-               {"1g@0@1", "'1g@0@1'"}, {"1g@0;3g@4", "@0;3g"}, {"0g@0", "0g"},            {"-1g@0", "-1g"}};
+  } cases[] = {{"1g", "'1g'"},         {"1g@", "'1g@'"},          {"1g@x", "'1g@x'"},
+               {"1g@1x", "'1g@1x'"},   {"@1", "A100-80GB"},       {"1g@-1", "'1g@-1'"},
+               {"1g@0,,1g@1", "''"},   {"3g@1", "'3g@1'"},        {"5g@0", "5g"},
+               {"1g@7", "'1g@7'"},     {"4g@0,1g@3", "overlaps"}, {"1g@99999999999", "PROFILE@START"},
+               {"1g@0@1", "'1g@0@1'"}, {"1g@0;3g@4", "@0;3g"},    {"0g@0", "0g"},
+               {"-1g@0", "-1g"}};
   for (const auto& [text, named] : cases) {
     const auto parts = parse_instances(model, text);
     ASSERT_FALSE(parts.ok()) << text;

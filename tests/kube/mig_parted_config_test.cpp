@@ -26,19 +26,24 @@ TEST(MigPartedConfigTest, OneGpu) {
   const ReshapePlan plan = drained_plan({&gpu, 1}, "3g.40gb");
   const MigPartedChange change = mig_parted_change(plan, names).value();
   const std::string name = "gpusched-" + fingerprint_text(plan.fingerprint);
-  EXPECT_EQ(change.config_yaml, "version: v1\n"
-                                "mig-configs:\n"
-                                "  " + name + ":\n"
-                                "    - devices: [3]\n"
-                                "      mig-enabled: true\n"
-                                "      mig-devices:\n"
-                                "        \"1g.10gb\": 2\n"
-                                "        \"3g.40gb\": 1\n"
-                                "  " + name + "-undo:\n"
-                                "    - devices: [3]\n"
-                                "      mig-enabled: true\n"
-                                "      mig-devices:\n"
-                                "        \"1g.10gb\": 2\n");
+  EXPECT_EQ(change.config_yaml,
+            "version: v1\n"
+            "mig-configs:\n"
+            "  " +
+                name +
+                ":\n"
+                "    - devices: [3]\n"
+                "      mig-enabled: true\n"
+                "      mig-devices:\n"
+                "        \"1g.10gb\": 2\n"
+                "        \"3g.40gb\": 1\n"
+                "  " +
+                name +
+                "-undo:\n"
+                "    - devices: [3]\n"
+                "      mig-enabled: true\n"
+                "      mig-devices:\n"
+                "        \"1g.10gb\": 2\n");
   const NodeLabelStep apply{.node = "gpu-b",
                             .label = "nvidia.com/mig.config",
                             .value = name,
@@ -57,18 +62,19 @@ TEST(MigPartedConfigTest, AResetOfTheNodeWritesAllItsGpus) {
   const ReshapePlan plan = drained_plan(node, "4g.40gb");
   const std::string name = "  gpusched-" + fingerprint_text(plan.fingerprint);
   EXPECT_EQ(mig_parted_change(plan, names).value().config_yaml,
-            "version: v1\nmig-configs:\n" + name + ":\n"
-            "    - devices: [0]\n      mig-enabled: true\n      mig-devices:\n        \"7g.80gb\": 1\n"
-            "    - devices: [1]\n      mig-enabled: true\n      mig-devices:\n        \"4g.40gb\": 1\n" +
-            name + "-undo:\n"
-            "    - devices: [0]\n      mig-enabled: true\n      mig-devices:\n        \"7g.80gb\": 1\n"
-            "    - devices: [1]\n      mig-enabled: false\n      mig-devices: {}\n");
+            "version: v1\nmig-configs:\n" + name +
+                ":\n"
+                "    - devices: [0]\n      mig-enabled: true\n      mig-devices:\n        \"7g.80gb\": 1\n"
+                "    - devices: [1]\n      mig-enabled: true\n      mig-devices:\n        \"4g.40gb\": 1\n" +
+                name +
+                "-undo:\n"
+                "    - devices: [0]\n      mig-enabled: true\n      mig-devices:\n        \"7g.80gb\": 1\n"
+                "    - devices: [1]\n      mig-enabled: false\n      mig-devices: {}\n");
 }
 
 TEST(MigPartedConfigTest, APlanOfSingleInstancesIsRefused) {
   const GpuLayout gpu = empty_gpu(model_named("A100-80GB"));
-  const ReshapePlan plan =
-      *plan_room({&gpu, 1}, 0, find_mig_profile(gpu.model, "3g.40gb").value(), {}).value().plan;
+  const ReshapePlan plan = *plan_room({&gpu, 1}, 0, find_mig_profile(gpu.model, "3g.40gb").value(), {}).value().plan;
   const auto change = mig_parted_change(plan, names);
   ASSERT_FALSE(change.ok());
   EXPECT_EQ(change.error().code, ErrorCode::unsupported);

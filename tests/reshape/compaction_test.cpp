@@ -1,9 +1,9 @@
 #include "gpusched/reshape/compaction.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <bit>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/base/philox.hpp"
 #include "gpusched/model/mig_packing.hpp"
@@ -185,8 +185,7 @@ TEST(CompactionTest, PrefixesLeaveWholeGpusEmpty) {
   }
   for (std::size_t i = 0; i <= steps_on_first; ++i) {
     const ReshapeStep& step = compaction.plan.steps[i];
-    EXPECT_TRUE(step.kind != ReshapeStepKind::move_pod ||
-                (step.at.node == first.node && step.at.gpu == first.gpu));
+    EXPECT_TRUE(step.kind != ReshapeStepKind::move_pod || (step.at.node == first.node && step.at.gpu == first.gpu));
   }
 }
 

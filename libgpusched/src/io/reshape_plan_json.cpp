@@ -16,9 +16,12 @@ constexpr int format_version = 1;
 
 const char* use_name(PartitionUse use) {
   switch (use) {
-    case PartitionUse::idle: return "idle";
-    case PartitionUse::movable: return "movable";
-    case PartitionUse::pinned: return "pinned";
+    case PartitionUse::idle:
+      return "idle";
+    case PartitionUse::movable:
+      return "movable";
+    case PartitionUse::pinned:
+      return "pinned";
   }
   return "?";
 }

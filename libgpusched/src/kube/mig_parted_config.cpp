@@ -55,8 +55,9 @@ NodeLabelStep label_step(const std::string& node, const std::string& config) {
 Result<MigPartedChange> mig_parted_change(const ReshapePlan& plan, std::span<const std::string> node_names) {
   if (plan.actuation != Actuation::drain_gpu) {
     return Error{.code = ErrorCode::unsupported,
-                 .message = "mig-parted replaces the whole geometry of a GPU and cannot carry out a plan of single "
-                            "instances",
+                 .message =
+                     "mig-parted replaces the whole geometry of a GPU and cannot carry out a plan of single "
+                     "instances",
                  .file = {},
                  .line = 0,
                  .remedy = "Plan with actuation drain-gpu"};

@@ -21,8 +21,8 @@ bool fits(MaskCounts masks, const std::vector<std::int64_t>& pods_of_shape, cons
       auto best = masks.end();
       for (auto it = masks.begin(); it != masks.end(); ++it) {
         const bool usable = it->second > 0 && losses.best(it->first, shape).placement >= 0;
-        if (usable && (best == masks.end() ||
-                       losses.best(it->first, shape).loss < losses.best(best->first, shape).loss)) {
+        if (usable &&
+            (best == masks.end() || losses.best(it->first, shape).loss < losses.best(best->first, shape).loss)) {
           best = it;
         }
       }
@@ -124,10 +124,8 @@ bool assign_shape(std::span<const CompactionGpu> gpus, std::span<const std::size
   for (const Shipment& shipment : *shipments) {
     for (std::int64_t pod = 0; pod < shipment.pods; ++pod) {
       const Place& place = places[next[shipment.group]++];
-      moves.push_back({.from = leaving.take(shipment.supply),
-                       .to = place.gpu,
-                       .shape = shape,
-                       .placement = place.placement});
+      moves.push_back(
+          {.from = leaving.take(shipment.supply), .to = place.gpu, .shape = shape, .placement = place.placement});
       masks[place.gpu] = losses.after(masks[place.gpu], place.placement);
     }
   }

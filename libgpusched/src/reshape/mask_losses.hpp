@@ -7,8 +7,8 @@
 
 namespace gpusched::reshape {
 
-/// Where an instance of each shape goes on a GPU with these occupied units, and what it breaks: the start with the least
-/// loss of the buddy potential, then the lowest.
+/// Where an instance of each shape goes on a GPU with these occupied units, and what it breaks: the start with the
+/// least loss of the buddy potential, then the lowest.
 class MaskLosses {
  public:
   struct Fit {
@@ -23,8 +23,7 @@ class MaskLosses {
     return fits_[static_cast<std::size_t>(row_of_mask_[mask]) * shapes_ + static_cast<std::size_t>(shape)];
   }
   std::uint16_t after(std::uint16_t mask, int placement) const {
-    return static_cast<std::uint16_t>(mask |
-                                      lattice_->placements()[static_cast<std::size_t>(placement)].range.mask());
+    return static_cast<std::uint16_t>(mask | lattice_->placements()[static_cast<std::size_t>(placement)].range.mask());
   }
 
  private:

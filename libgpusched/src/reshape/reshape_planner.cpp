@@ -74,7 +74,8 @@ class PlanRequest {
     const GpuModel& model = gpu_model(layout().model);
     for (const PlacedPartition& part : layout().partitions) {
       if (part.range.size > 0 && profile_of(layout(), part).all_media_extensions) {
-        return "it holds " + std::string(profile_of(layout(), part).name) + ", beside which no plain instance is created";
+        return "it holds " + std::string(profile_of(layout(), part).name) +
+               ", beside which no plain instance is created";
       }
     }
     const bool toggles = !layout().mig_enabled;

@@ -44,12 +44,11 @@ class Network {
   }
 
   std::optional<std::vector<Shipment>> solve() {
-    boost::successive_shortest_path_nonnegative_weights(
-        graph_, source(), sink(),
-        boost::capacity_map(boost::get(&Arc::capacity, graph_))
-            .residual_capacity_map(boost::get(&Arc::residual, graph_))
-            .weight_map(boost::get(&Arc::cost, graph_))
-            .reverse_edge_map(boost::get(&Arc::reverse, graph_)));
+    boost::successive_shortest_path_nonnegative_weights(graph_, source(), sink(),
+                                                        boost::capacity_map(boost::get(&Arc::capacity, graph_))
+                                                            .residual_capacity_map(boost::get(&Arc::residual, graph_))
+                                                            .weight_map(boost::get(&Arc::cost, graph_))
+                                                            .reverse_edge_map(boost::get(&Arc::reverse, graph_)));
     std::vector<Shipment> shipments;
     std::vector<std::int64_t> waiting;
     for (std::size_t s = 0; s < supplies_.size(); ++s) {
@@ -61,7 +60,7 @@ class Network {
     std::size_t s = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       std::int64_t open = flow(from_hub_[g]);
-      for (; open > 0 && s < supplies_.size(); s += open > 0 ? 1 : 0) {
+      for (; open > 0 && s<supplies_.size(); s += open> 0 ? 1 : 0) {
         const std::int64_t pods = std::min(open, flow(to_hub_[s]) - sent_to_hub(s));
         send(shipments, waiting, s, g, pods);
         hub_sent_[s] += pods;

@@ -28,9 +28,9 @@ struct MigPartedChange {
 };
 
 /// Writes a plan as mig-parted configuration and label steps; `node_names` by NodeId. A configuration counts instances:
-/// their places are the driver's choice. MIG manager neither cordons a node nor evicts a pod: stop and start pods as the
-/// plan's steps say. unsupported: a plan of single instances, which mig-parted cannot carry out.
-/// Source: mig-parted README and deployments, gpu-operator-mig.rst.
+/// their places are the driver's choice. MIG manager neither cordons a node nor evicts a pod: stop and start pods as
+/// the plan's steps say. unsupported: a plan of single instances, which mig-parted cannot carry out. Source: mig-parted
+/// README and deployments, gpu-operator-mig.rst.
 Result<MigPartedChange> mig_parted_change(const ReshapePlan& plan, std::span<const std::string> node_names);
 
 }  // namespace gpusched
