@@ -1,8 +1,8 @@
 #include "gpusched/reshape/reshape_gate.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/base/philox.hpp"
 

@@ -327,6 +327,9 @@ TEST(ReshapePlannerTest, EnablingMigOnAmpereDrainsTheWholeNode) {
   EXPECT_TRUE(check_plan(*answer.plan, node).ok());
   expect_undo_returns(*answer.plan);
 
+  node.push_back(empty_gpu(model_named("A100-80GB"), 0, 2));
+  EXPECT_NE(check_plan(*answer.plan, node).error().message.find("GPU 2"), std::string::npos)
+      << "a GPU that the plan does not know would be reset";
   node[1].partitions.front().use = PartitionUse::pinned;
   EXPECT_FALSE(plan_room(node, 0, need, options).value().plan.has_value());
 }

@@ -10,9 +10,7 @@ namespace {
 
 constexpr std::int64_t whole = 1'000'000;
 
-std::int64_t sum(std::span<const std::int64_t> mix) {
-  return std::accumulate(mix.begin(), mix.end(), std::int64_t{0});
-}
+std::int64_t sum(std::span<const std::int64_t> mix) { return std::accumulate(mix.begin(), mix.end(), std::int64_t{0}); }
 
 /// count / total in millionths; counts below 2^50 do not overflow after the split.
 std::int64_t share(std::int64_t count, std::int64_t total) {

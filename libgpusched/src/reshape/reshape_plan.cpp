@@ -62,6 +62,29 @@ Error stale(const GpuLayout& was, const std::string& what) {
           .remedy = "Plan again from the present state"};
 }
 
+const GpuLayout* find_layout(std::span<const GpuLayout> layouts, NodeId node, std::uint16_t gpu) {
+  const auto found = std::find_if(layouts.begin(), layouts.end(),
+                                  [&](const GpuLayout& layout) { return layout.node == node && layout.gpu == gpu; });
+  return found == layouts.end() ? nullptr : &*found;
+}
+
+/// A reset hits all GPUs of its node: the plan has to know them all.
+Status check_resets(const ReshapePlan& plan, std::span<const GpuLayout> now) {
+  for (const ReshapeStep& step : plan.steps) {
+    for (const GpuLayout& gpu : now) {
+      if (step.node_wide && gpu.node == step.at.node && find_layout(plan.from.gpus, gpu.node, gpu.gpu) == nullptr) {
+        return Error{.code = ErrorCode::invalid_argument,
+                     .message = "the plan resets node " + std::to_string(gpu.node.value) +
+                                " but does not drain its GPU " + std::to_string(gpu.gpu) + "; nothing was applied",
+                     .file = {},
+                     .line = 0,
+                     .remedy = "Plan again with all GPUs of the node"};
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 const char* to_string(Actuation actuation) {
@@ -120,15 +143,16 @@ Result<ReshapeState> state_after(const ReshapePlan& plan, std::size_t count) {
 
 Status check_plan(const ReshapePlan& plan, std::span<const GpuLayout> now) {
   for (const GpuLayout& was : plan.from.gpus) {
-    const auto found = std::find_if(now.begin(), now.end(), [&](const GpuLayout& layout) {
-      return layout.node == was.node && layout.gpu == was.gpu;
-    });
-    if (found == now.end()) {
+    const GpuLayout* found = find_layout(now, was.node, was.gpu);
+    if (found == nullptr) {
       return stale(was, "has gone");
     }
     if (!(*found == was)) {
       return stale(was, "has changed");
     }
+  }
+  if (const Status covered = check_resets(plan, now); !covered) {
+    return covered;
   }
   if (fingerprint(plan.from.gpus) != plan.fingerprint) {
     return Error{.code = ErrorCode::data_loss,
@@ -165,10 +189,8 @@ ReshapePlan undo(const ReshapePlan& plan, std::size_t done, const ReshapeDuratio
 
 std::string to_text(const ReshapeStep& step, std::span<const GpuLayout> layouts) {
   const auto name = [&](const PartitionPlace& place) {
-    const auto gpu = std::find_if(layouts.begin(), layouts.end(), [&](const GpuLayout& layout) {
-      return layout.node == place.node && layout.gpu == place.gpu;
-    });
-    GPUSCHED_CHECK(gpu != layouts.end(), "a step is on a GPU outside its plan");
+    const GpuLayout* gpu = find_layout(layouts, place.node, place.gpu);
+    GPUSCHED_CHECK(gpu != nullptr, "a step is on a GPU outside its plan");
     return partition_name(gpu->model, place.profile, place.range);
   };
   const auto device = [](const PartitionPlace& place) {

@@ -12,8 +12,8 @@ namespace gpusched {
 std::int64_t mix_distance_milli(std::span<const std::int64_t> a, std::span<const std::int64_t> b);
 
 struct DemandDriftOptions {
-  std::int64_t drifted_milli = 200;  ///< distance from which the mix counts as another one
-  std::int64_t back_milli = 100;     ///< distance below which it counts as the old one again
+  std::int64_t drifted_milli = 200;   ///< distance from which the mix counts as another one
+  std::int64_t back_milli = 100;      ///< distance below which it counts as the old one again
   std::int64_t least_arrivals = 100;  ///< recent mixes of fewer arrivals say nothing
 };
 

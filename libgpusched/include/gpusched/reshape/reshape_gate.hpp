@@ -7,10 +7,10 @@
 namespace gpusched {
 
 struct ReshapeGateOptions {
-  std::int64_t open_milli = 1000;               ///< opens when the loss reaches this many thousandths of the cost
-  std::int64_t close_milli = 500;               ///< closes again below this many; at most open_milli
-  TimeNs half_life_ns = 3600 * ns_per_s;        ///< a loss counts half after this time; 0: it never fades
-  TimeNs cool_down_ns = 30 * 60 * ns_per_s;     ///< stays shut this long after a reshape
+  std::int64_t open_milli = 1000;            ///< opens when the loss reaches this many thousandths of the cost
+  std::int64_t close_milli = 500;            ///< closes again below this many; at most open_milli
+  TimeNs half_life_ns = 3600 * ns_per_s;     ///< a loss counts half after this time; 0: it never fades
+  TimeNs cool_down_ns = 30 * 60 * ns_per_s;  ///< stays shut this long after a reshape
 };
 
 /// When to reshape: once what was lost by not reshaping reaches what a reshape costs (ski rental). Without fading, loss

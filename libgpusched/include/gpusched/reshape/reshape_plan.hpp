@@ -90,7 +90,8 @@ Status apply_step(ReshapeState& state, const ReshapeStep& step, Actuation actuat
 Result<ReshapeState> state_after(const ReshapePlan& plan, std::size_t count);
 
 /// Whether the plan can be carried out: `now` holds its GPUs exactly as they were, every prefix is legal, nobody is
-/// left stopped. invalid_argument names the first GPU that changed, or the step: then nothing may be applied.
+/// left stopped, and a reset hits no GPU of its node that the plan does not drain. invalid_argument names the first GPU
+/// that changed, or the step: then nothing may be applied.
 Status check_plan(const ReshapePlan& plan, std::span<const GpuLayout> now);
 
 /// The plan that leads back once the first `done` steps are carried out. Contract: check_plan() passed.
