@@ -40,13 +40,6 @@ constexpr const char* fit_examples = R"(Examples:
   gpusched-sim fit --data measurements.csv --model time-slice --out constants.json
   gpusched-sim list slowdown)";
 
-constexpr const char* reshape_examples = R"(Examples:
-  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5 --need 3g
-  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5,2g@2 --pinned 1g@5 --idle 2g@2 --need 4g --format json
-  gpusched-sim reshape --model H100-80GB-SXM5 --layout 3g@0,2g@4 --target 2g@0,3g@4
-  gpusched-sim reshape --model A100-80GB --layout 1g@0,3g@4 --need 2g --actuation drain-gpu --format mig-parted
-  gpusched-sim list profiles A100-80GB)";
-
 void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option(
       "--cluster", replay.cluster,
@@ -117,6 +110,13 @@ CLI::App* add_fit_command(CLI::App& app, FitArguments& fit) {
   command->footer(fit_examples);
   return command;
 }
+
+constexpr const char* reshape_examples = R"(Examples:
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5 --need 3g
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5,2g@2 --pinned 1g@5 --idle 2g@2 --need 4g --format json
+  gpusched-sim reshape --model H100-80GB-SXM5 --layout 3g@0,2g@4 --target 2g@0,3g@4
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,3g@4 --need 2g --actuation drain-gpu --format mig-parted
+  gpusched-sim list profiles A100-80GB)";
 
 std::string check_gpu_model(const std::string& name) {
   const Result<GpuModelId> model = find_gpu_model(name);

@@ -134,19 +134,22 @@ GpuLayout layout_of(const ClusterState& cluster, NodeId node, std::uint16_t gpu,
   layout.node = node;
   layout.gpu = gpu;
   layout.model = GpuModelId{cluster.node(node).state.gpus[gpu].model};
+  std::uint16_t explained = 0;
   for (const PodId pod : cluster.node(node).pods) {
     for (const GpuAssignment& part : cluster.pod(pod)->placement.gpus) {
       if (part.gpu != gpu) {
         continue;
       }
       layout.mig_enabled = layout.mig_enabled && part.range.size > 0;
+      explained = static_cast<std::uint16_t>(explained | part.range.mask());
       layout.partitions.push_back({.profile = part.profile,
                                    .range = part.range,
                                    .use = may_move(pod) ? PartitionUse::movable : PartitionUse::pinned,
                                    .pod = pod});
     }
   }
-  layout.drained = cluster.node(node).state.gpus[gpu].held;
+  const GpuState& state = cluster.node(node).state.gpus[gpu];
+  layout.drained = state.held || state.mig_occupancy != explained;
   layout.sort();
   return layout;
 }

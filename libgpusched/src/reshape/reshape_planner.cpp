@@ -19,14 +19,6 @@ Error refusal(ErrorCode code, std::string message, std::string remedy = {}) {
   return {.code = code, .message = std::move(message), .file = {}, .line = 0, .remedy = std::move(remedy)};
 }
 
-LatticeCosts lattice_costs(const MigLattice& lattice, const ReshapeDurations& durations) {
-  return {.create = durations.create_ns,
-          .destroy = durations.destroy_ns,
-          .move = durations.job_restart_ns,
-          .move_unit = durations.job_restart_ns / lattice.units(),
-          .interruption = std::min(durations.drain_ns, durations.job_restart_ns)};
-}
-
 const MigProfile& profile_of(const GpuLayout& layout, const PlacedPartition& part) {
   return gpu_model(layout.model).profiles[part.profile.value];
 }
@@ -154,8 +146,8 @@ Result<ReshapeAnswer> plan_room(std::span<const GpuLayout> node_gpus, std::size_
   const LatticeGraph& graph = request.graph();
   const int shape = graph.lattice().shape_of(need);
   const GpuPath& path = start.value();
-  const std::optional<LatticePath> way = graph.to_room(path.from, path.busy, shape, options.most_moved_pods,
-                                                       lattice_costs(graph.lattice(), options.durations));
+  const std::optional<LatticePath> way =
+      graph.to_room(path.from, path.busy, shape, options.most_moved_pods, LatticeCosts{});
   const bool changes = !way || !way->steps.empty() || !request.layout().mig_enabled;
   const std::string obstacle = changes ? request.obstacle() : "";
   if (!way || !obstacle.empty()) {
@@ -188,8 +180,7 @@ Result<ReshapeAnswer> plan_layout(std::span<const GpuLayout> node_gpus, std::siz
   }
   const LatticeGraph& graph = request.graph();
   const GpuPath& path = start.value();
-  const std::optional<LatticePath> way =
-      graph.to_layout(path.from, path.busy, end.value(), lattice_costs(graph.lattice(), options.durations));
+  const std::optional<LatticePath> way = graph.to_layout(path.from, path.busy, end.value(), LatticeCosts{});
   if (!way) {
     return ReshapeAnswer{.plan = std::nullopt,
                          .reason = "the layout lacks a pinned instance, or has too few instances for the pods"};

@@ -68,7 +68,8 @@ std::uint64_t fingerprint(std::span<const GpuLayout> layouts);
 std::string fingerprint_text(std::uint64_t fingerprint);
 
 /// One GPU of the cluster. The cluster state knows no idle instances: they come and go with their pods. `may_move`
-/// says of a pod whether it is movable.
+/// says of a pod whether it is movable. A GPU that is kept free, or with units that no pod's placement explains (they
+/// are held for a pod that is on its way), comes out as drained.
 GpuLayout layout_of(const ClusterState& cluster, NodeId node, std::uint16_t gpu,
                     const std::function<bool(PodId)>& may_move);
 

@@ -11,12 +11,13 @@
 namespace gpusched {
 
 /// What a step of a path costs; any unit. Contract: none is negative, interruption <= move. A pod is then moved at most
-/// once: waiting for the place where it ends is never dearer than a second move.
+/// once: waiting for the place where it ends is never dearer than a second move. The defaults compare paths by moves,
+/// then by the units moved, then by interruptions, then by steps.
 struct LatticeCosts {
   std::int64_t create = 1;
   std::int64_t destroy = 1;
-  std::int64_t move = 1000;         ///< a pod starts in another instance
-  std::int64_t move_unit = 10;      ///< more per placement unit of that instance
+  std::int64_t move = 100'000;      ///< a pod starts in another instance
+  std::int64_t move_unit = 1000;    ///< more per placement unit of that instance
   std::int64_t interruption = 100;  ///< more, when its old instance had to go before the new one was there
 };
 
