@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "gpusched/base/version.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/policy/registry.hpp"
 
@@ -130,6 +131,47 @@ CLI::App* add_fit_command(CLI::App& app, FitArguments& fit) {
   return command;
 }
 
+constexpr const char* reshape_examples = R"(Examples:
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5 --need 3g
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,1g@1,1g@5,2g@2 --pinned 1g@5 --idle 2g@2 --need 4g --format json
+  gpusched-sim reshape --model H100-80GB-SXM5 --layout 3g@0,2g@4 --target 2g@0,3g@4
+  gpusched-sim reshape --model A100-80GB --layout 1g@0,3g@4 --need 2g --actuation drain-gpu --format mig-parted
+  gpusched-sim list profiles A100-80GB)";
+
+std::string check_gpu_model(const std::string& name) {
+  const Result<GpuModelId> model = find_gpu_model(name);
+  return model ? std::string() : model.error().to_string();
+}
+
+CLI::App* add_reshape_command(CLI::App& app, ReshapeArguments& reshape) {
+  CLI::App* command = app.add_subcommand("reshape", "plan how to change the MIG instances of one GPU; changes nothing");
+  command->add_option("--model", reshape.model, "GPU model; see 'list models'")->check(check_gpu_model)->required();
+  command->add_option("--layout", reshape.layout,
+                      "instances as PROFILE@START, joined by commas; each holds a pod that may move; default: none");
+  command->add_option("--pinned", reshape.pinned, "those of the layout whose pod stays where it is");
+  command->add_option("--idle", reshape.idle, "those of the layout that hold no pod");
+  CLI::App* goal = command->add_option_group("goal")->require_option(1);
+  goal->add_option("--need", reshape.need, "profile that is to find room, 4g or 4g.40gb");
+  goal->add_option("--target", reshape.target, "layout to reach, written as --layout");
+  command
+      ->add_option("--actuation", reshape.actuation,
+                   "per-instance (driver, DRA), or drain-gpu (mig-parted: drain it, then apply a whole geometry)")
+      ->check(CLI::IsMember({"per-instance", "drain-gpu"}))
+      ->capture_default_str();
+  command->add_option("--max-moves", reshape.max_moves, "most pods that may start again")
+      ->check(CLI::Range(0, 1000000));
+  command->add_flag("--mig-off", reshape.mig_off, "the GPU's MIG mode is off");
+  command->add_option("--node", reshape.node, "name of the node, for mig-parted")->capture_default_str();
+  command->add_option("--gpu", reshape.gpu, "index of the GPU in its node")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command->add_option("--format", reshape.format, "text, json, or mig-parted (configuration and label steps)")
+      ->check(CLI::IsMember({"text", "json", "mig-parted"}))
+      ->capture_default_str();
+  command->footer(reshape_examples);
+  return command;
+}
+
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
 std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
   std::vector<std::string> result;
@@ -217,6 +259,8 @@ void build(CLI::App& app, Arguments& arguments) {
 
   CLI::App* fit = add_fit_command(app, arguments.fit);
 
+  CLI::App* reshape = add_reshape_command(app, arguments.reshape);
+
   CLI::App* list =
       app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators, slowdown");
   list->add_option("what", arguments.list.what, "policies | models | profiles | formats | generators | slowdown")
@@ -225,7 +269,7 @@ void build(CLI::App& app, Arguments& arguments) {
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, fit, list}) {
+  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

@@ -55,6 +55,16 @@ struct FitArguments {
   bool json = false;
 };
 
+struct ReshapeArguments {
+  std::string model, layout, pinned, idle, need, target;
+  std::string actuation = "per-instance";
+  std::string format = "text";
+  std::string node = "node-0";
+  int gpu = 0;
+  int max_moves = 1000000;
+  bool mig_off = false;
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -70,6 +80,7 @@ struct Arguments {
   GenerateArguments generate;
   ConvertArguments convert;
   FitArguments fit;
+  ReshapeArguments reshape;
   ListArguments list;
 };
 

@@ -25,6 +25,17 @@ CASES = [
     (["fit", "--data", "tests/fuzz/corpus/measurements_fuzz/own.csv", "--model", "mps"], 0, ["11 measurements"]),
     (["fit", "--data", "tests/fuzz/corpus/measurements_fuzz/miso.csv", "--model", "mps"], 1, ["no measurements", "mps rows"]),
     (["fit", "--model", "mps"], 2, ["--data"]),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0,1g@1,1g@5", "--need", "3g"], 0, []),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0", "--target", "1g@6", "--format", "json"], 0, []),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0", "--need", "4g", "--actuation", "drain-gpu", "--format", "mig-parted"], 0, []),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0", "--need", "4g", "--format", "mig-parted"], 1, ["drain-gpu"]),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0", "--pinned", "1g@0", "--need", "4g"], 1, ["pinned"]),
+    (["reshape", "--model", "A100-80GB", "--layout", "3g@1", "--need", "1g"], 1, ["3g@1", "Legal starts: 0, 4"]),
+    (["reshape", "--model", "A100-80GB", "--layout", "3g@0,1g@2", "--need", "1g"], 1, ["overlaps"]),
+    (["reshape", "--model", "A100-80GB", "--need", "5g"], 1, ["5g", "7g.80gb"]),
+    (["reshape", "--model", "nope", "--need", "1g"], 2, ["nope", "A100-80GB"]),
+    (["reshape", "--model", "T4", "--need", "1g"], 1, ["T4"]),
+    (["reshape", "--model", "A100-80GB", "--layout", "1g@0"], 2, ["--need"]),
     ([], 2, []),
 ]
 
