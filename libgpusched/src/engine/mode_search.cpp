@@ -42,7 +42,7 @@ std::string_view to_string(ModeKind mode) {
 void ModeSearch::start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope) {
   state_ = &state;
   request_ = request;
-  demand_ = demands_.of(*state_, request);
+  demand_ = &demands_.of(*state_, request);
   in_scope_ = in_scope;
   best_ = {};
   reasons_ = {};
@@ -57,10 +57,9 @@ void ModeSearch::start(ClusterState& state, RequestClassId request, const std::v
 const std::array<ModeCandidate, mode_kind_count>& ModeSearch::best_by_mode() {
   std::uint32_t begin = 0;
   for (const ModePool& pool : rules_.pools) {
-    const std::uint32_t left = index_.gpu_count() - begin;
-    const auto size = pool.gpus == 0 ? left : static_cast<std::uint32_t>(std::min<std::int64_t>(pool.gpus, left));
-    search_pool(pool, begin, begin + size);
-    begin += size;
+    const std::uint32_t end = end_of_pool(pool, begin);
+    search_pool(pool, begin, end);
+    begin = end;
   }
   ModeCandidate& whole = best_[static_cast<std::size_t>(ModeKind::whole)];
   if (rules_.shares_first && std::any_of(best_.begin() + 1, best_.end(), [](const auto& c) { return c.found(); })) {
@@ -69,8 +68,13 @@ const std::array<ModeCandidate, mode_kind_count>& ModeSearch::best_by_mode() {
   return best_;
 }
 
+std::uint32_t ModeSearch::end_of_pool(const ModePool& pool, std::uint32_t begin) const {
+  const std::uint32_t left = index_.gpu_count() - begin;
+  return begin + (pool.gpus == 0 ? left : static_cast<std::uint32_t>(std::min<std::int64_t>(pool.gpus, left)));
+}
+
 void ModeSearch::search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end) {
-  const ModeSet modes = demand_.modes & pool.modes;
+  const ModeSet modes = demand_->modes & pool.modes;
   if ((modes & mode_bit(ModeKind::mig)) != 0) {
     if (rules_.layout == MigLayout::dynamic) {
       search_instances(begin, end);
@@ -95,8 +99,8 @@ void ModeSearch::offer(const ModeCandidate& candidate) {
 
 std::int64_t ModeSearch::cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const {
   const bool foresees = rules_.guard == ModeGuard::slowdown;
-  const double held_longer = foresees && demand_.loses_value_while_slow ? slowdown : 1.0;
-  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_.expected_s -
+  const double held_longer = foresees && demand_->loses_value_while_slow ? slowdown : 1.0;
+  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_->expected_s -
                       (mode == ModeKind::mps ? rules_.weights.mps_bonus : 0.0);
   return std::llround(cost * 1e6);
 }
@@ -127,7 +131,7 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
 void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
   const GpuIndex& gpus = state_->gpu_index();
   for (const std::uint16_t model : index_.models()) {
-    for (const ModeInstance& instance : demand_.instances[model]) {
+    for (const ModeInstance& instance : demand_->instances[model]) {
       bool found_cut = false;
       bool found_idle = false;
       for (const ModeIndex::InstanceOption& option : index_.instance_options(gpus, model, instance.shape)) {
@@ -165,13 +169,13 @@ bool ModeSearch::opens_alone(ModeKind mode, double& slowdown) const {
   if (rules_.guard != ModeGuard::slowdown) {
     return true;
   }
-  const std::span<const TenantDemand> alone(&demand_.tenant, 1);
+  const std::span<const TenantDemand> alone(&demand_->tenant, 1);
   if (mode == ModeKind::mps) {
     mps_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
   } else {
     time_slice_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
   }
-  return slowdown <= demand_.tolerated;
+  return slowdown <= demand_->tolerated;
 }
 
 void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
@@ -207,7 +211,7 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
       fresh.memory_mib = static_cast<std::int32_t>(state_->node(node).spec.gpus[device].memory_mib);
       fresh.free_memory_mib = fresh.memory_mib;
       fresh.limit = std::numeric_limits<double>::max();
-      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_.memory_mib) {
+      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_->memory_mib) {
         continue;
       }
       offer({.cost = cost_of(mode, shared_value_lost(fresh, mode, true), slowdown, rules_.delays.create_s),
@@ -222,19 +226,19 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
 double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const {
   ModeIndex::Shared after = gpu;
   const bool mps = mode == ModeKind::mps;
-  after.load += mps ? demand_.mps_load : demand_.time_slice_load;
-  after.limit = std::min(after.limit, mps ? demand_.mps_limit : demand_.time_slice_limit);
-  after.free_memory_mib -= demand_.memory_mib;
+  after.load += mps ? demand_->mps_load : demand_->time_slice_load;
+  after.limit = std::min(after.limit, mps ? demand_->mps_limit : demand_->time_slice_limit);
+  after.free_memory_mib -= demand_->memory_mib;
   ++after.tenants;
   const double before = opens ? 1.0 : ModeValue::of_shared(gpu.headroom, rules_.weights.wholeness);
   return before - ModeValue::of_shared(index_.headroom(after, mode), rules_.weights.wholeness);
 }
 
 RejectReason ModeSearch::join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
-  if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_.memory_mib) {
+  if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_->memory_mib) {
     return RejectReason::insufficient_gpu_memory;
   }
-  if (mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_.trust_domain) {
+  if (mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_->trust_domain) {
     return RejectReason::trust_domain_mismatch;
   }
   return RejectReason::none;
@@ -242,51 +246,47 @@ RejectReason ModeSearch::join_reason(const ModeIndex::Shared& gpu, ModeKind mode
 
 void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end) {
   const IndexBitset& open = index_.open(mode);
-  weighed_.clear();
+  const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
+  Join join;
+  bool some_take_it = false;  // by everything but the slowdowns
   std::size_t looked_at = 0;
   for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
-    const ModeIndex::Shared& gpu = index_.shared(ordinal);
-    RejectReason reason = join_reason(gpu, mode);
-    if (reason == RejectReason::none) {
-      reason = node_reason(ordinal, mode);
-    }
-    if (reason != RejectReason::none) {
-      ++reasons_[static_cast<std::size_t>(reason)];
-    } else {
-      weighed_.push_back({rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false), ordinal});
-    }
-    if (++looked_at % window == 0 && !weighed_.empty()) {
-      pick_shared(mode);
-      if (best_[static_cast<std::size_t>(mode)].found()) {
-        return;
+    if (join_reason(index_.shared(ordinal), mode) == RejectReason::none) {
+      // Once some GPU counts, its node is looked at only where nothing else stands against it.
+      if (!some_take_it) {
+        some_take_it = node_reason(ordinal, mode) == RejectReason::none;
+        if (some_take_it) {
+          weigh_join(ordinal, mode, slowdown_beside(ordinal, mode), join);
+        }
+      } else if (const double slowdown = slowdown_beside(ordinal, mode);
+                 slowdown > 0 && node_reason(ordinal, mode) == RejectReason::none) {
+        weigh_join(ordinal, mode, slowdown, join);
       }
-      weighed_.clear();
+    }
+    if (++looked_at % window == 0 && some_take_it) {
+      if (join.candidate.found() || best.found()) {
+        break;
+      }
+      some_take_it = false;
     }
   }
-  pick_shared(mode);
+  if (join.candidate.found()) {
+    offer(join.candidate);
+  }
 }
 
-void ModeSearch::pick_shared(ModeKind mode) {
-  // Cheapest first: the slowdown is predicted only of those that can still win.
-  for (;;) {
-    const auto cheapest = std::min_element(weighed_.begin(), weighed_.end(), [](const Weighed& a, const Weighed& b) {
-      return std::tuple(a.lower_bound, a.ordinal) < std::tuple(b.lower_bound, b.ordinal);
-    });
-    const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
-    if (cheapest == weighed_.end() || (best.found() && cost_of(mode, cheapest->lower_bound, 1.0, 0.0) >= best.cost)) {
-      return;
-    }
-    const double slowdown = slowdown_beside(cheapest->ordinal, mode);
-    if (slowdown > 0) {
-      offer({.cost = cost_of(mode, cheapest->lower_bound, slowdown, 0.0),
-             .mode = mode,
-             .ordinal = cheapest->ordinal,
-             .slowdown = slowdown});
-    } else {
-      ++reasons_[static_cast<std::size_t>(RejectReason::slowdown_exceeded)];
-    }
-    *cheapest = weighed_.back();
-    weighed_.pop_back();
+void ModeSearch::weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join) {
+  if (slowdown == 0) {
+    return;
+  }
+  const ModeIndex::Shared& gpu = index_.shared(ordinal);
+  const double lost = rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false);
+  const std::int64_t cost = cost_of(mode, lost, slowdown, 0.0);
+  const std::int64_t key = rules_.spreads ? 0 : cost;
+  if (!join.candidate.found() || std::tuple(key, lost) < std::tuple(join.key, join.value_lost)) {
+    join = {.key = key,
+            .value_lost = lost,
+            .candidate = {.cost = cost, .mode = mode, .ordinal = ordinal, .slowdown = slowdown}};
   }
 }
 
@@ -294,26 +294,30 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
   if (rules_.guard != ModeGuard::slowdown) {
     return 1.0;  // whoever asks for no guard gets no prediction either
   }
+  const ModeIndex::Shared& gpu = index_.shared(ordinal);
+  if (mode == ModeKind::mps) {
+    const std::int64_t pressure = gpu.sum.mps_pressure + demand_->adds.mps_pressure;
+    return pressure <= std::min(gpu.most_mps_pressure, demand_->most_mps_pressure)
+               ? mps_slowdown_beside(demand_->tenant, gpu.sum.mps_pressure)
+               : 0;
+  }
+  const double own = time_slice_slowdown_beside(demand_->tenant, gpu.sum, rules_.perf);
+  return own <= demand_->tolerated && residents_tolerate(ordinal) ? own : 0;
+}
+
+bool ModeSearch::residents_tolerate(std::uint32_t ordinal) {
+  PartitionLoad all = index_.shared(ordinal).sum;
+  all += demand_->adds;
   const auto [node, device] = state_->gpu_at(ordinal);
-  tenants_.assign(1, demand_.tenant);
-  tolerated_.assign(1, demand_.tolerated);
   for (const RequestClassId tenant : state_->tenants(node, device)) {
     const ModeDemand& demand = demands_.of(*state_, tenant);
-    tenants_.push_back(demand.tenant);
-    tolerated_.push_back(demand.tolerated);
-  }
-  slowdowns_.resize(tenants_.size());
-  if (mode == ModeKind::mps) {
-    mps_slowdown(tenants_, rules_.perf, slowdowns_);
-  } else {
-    time_slice_slowdown(tenants_, rules_.perf, slowdowns_);
-  }
-  for (std::size_t i = 0; i < slowdowns_.size(); ++i) {
-    if (slowdowns_[i] > tolerated_[i]) {
-      return 0;
+    PartitionLoad others = all;
+    others -= demand.adds;
+    if (time_slice_slowdown_beside(demand.tenant, others, rules_.perf) > demand.tolerated) {
+      return false;
     }
   }
-  return slowdowns_[0];
+  return true;
 }
 
 Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
@@ -334,7 +338,7 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
       const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
       part.sharing = mps ? PartitionSharing::mps : PartitionSharing::time_slice;
       part.share_milli = static_cast<std::uint16_t>(milli_per_unit / cap);
-      part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_.memory_mib;
+      part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_->memory_mib;
       break;
     }
   }
@@ -375,7 +379,7 @@ void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
         const MigShape& shape = shapes[static_cast<std::size_t>(instance.shape)];
         return shape.compute_slices == part.compute_slices && shape.memory_units == part.units;
       };
-      const auto& instances = demand_.instances[gpu.model];
+      const auto& instances = demand_->instances[gpu.model];
       const auto instance = std::find_if(instances.begin(), instances.end(), fits);
       if (instance == instances.end() || (gpu.mig_occupancy & range.mask()) != 0) {
         continue;
@@ -393,8 +397,27 @@ void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
   }
 }
 
+void ModeSearch::count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
+  for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
+    const IndexBitset& open = index_.open(mode);
+    for (std::uint32_t ordinal = (modes & mode_bit(mode)) != 0 ? open.next(begin) : none; ordinal < end;
+         ordinal = open.next(ordinal + 1)) {
+      RejectReason reason = join_reason(index_.shared(ordinal), mode);
+      reason = reason == RejectReason::none ? node_reason(ordinal, mode) : reason;
+      reason = reason == RejectReason::none ? RejectReason::slowdown_exceeded : reason;  // it was not taken
+      ++reasons_[static_cast<std::size_t>(reason)];
+    }
+  }
+}
+
 const RejectCounts& ModeSearch::reasons() {
-  // Shared GPUs were counted as they were looked at; the rest is full, or cut and without a place.
+  // Only who is refused asks: each shared GPU is named its reason; the rest is full, or cut and without a place.
+  std::uint32_t begin = 0;
+  for (const ModePool& pool : rules_.pools) {
+    const std::uint32_t end = end_of_pool(pool, begin);
+    count_shared(demand_->modes & pool.modes, begin, end);
+    begin = end;
+  }
   const GpuIndex& gpus = state_->gpu_index();
   std::uint32_t counted = 0;
   for (const std::uint32_t count : reasons_) {
@@ -422,7 +445,7 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
   if (gpu.mig_occupancy != 0) {
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
     return std::any_of(
-        demand_.instances[gpu.model].begin(), demand_.instances[gpu.model].end(), [&](const ModeInstance& instance) {
+        demand_->instances[gpu.model].begin(), demand_->instances[gpu.model].end(), [&](const ModeInstance& instance) {
           const auto places = lattice.placements_of(instance.shape);
           return std::any_of(places.begin(), places.end(),
                              [&](const MigPlacement& place) { return (place.range.mask() & gpu.mig_occupancy) == 0; });
@@ -432,7 +455,7 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
     return false;
   }
   const ModeKind mode = gpu.sharing == PartitionSharing::mps ? ModeKind::mps : ModeKind::time_slice;
-  return (demand_.modes & mode_bit(mode)) != 0 && index_.open(mode).contains(ordinal) &&
+  return (demand_->modes & mode_bit(mode)) != 0 && index_.open(mode).contains(ordinal) &&
          join_reason(index_.shared(ordinal), mode) == RejectReason::none && slowdown_beside(ordinal, mode) > 0;
 }
 

@@ -54,9 +54,11 @@ class ModeSearch {
     std::int16_t start = 0;
     std::int16_t units = 0;
   };
-  struct Weighed {
-    double lower_bound = 0;
-    std::uint32_t ordinal = 0;
+  /// The shared GPU that a job joins: the least by (key, value lost), the lowest among equals.
+  struct Join {
+    std::int64_t key = 0;
+    double value_lost = 0;
+    ModeCandidate candidate;
   };
 
   void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
@@ -64,12 +66,15 @@ class ModeSearch {
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
-  void pick_shared(ModeKind mode);
+  void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
   RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const;
   /// The job's own predicted slowdown beside the tenants, or 0 where somebody would be slowed too much.
   double slowdown_beside(std::uint32_t ordinal, ModeKind mode);
+  bool residents_tolerate(std::uint32_t ordinal);
+  void count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  std::uint32_t end_of_pool(const ModePool& pool, std::uint32_t begin) const;
   double shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const;
   std::int64_t cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const;
   bool opens_alone(ModeKind mode, double& slowdown) const;
@@ -81,14 +86,11 @@ class ModeSearch {
   ModeIndex index_;
   ClusterState* state_ = nullptr;  // of the search that runs
   RequestClassId request_;
-  ModeDemand demand_;  // a copy: looking at residents may move the table
+  const ModeDemand* demand_ = nullptr;
   const std::vector<char>* in_scope_ = nullptr;
   bool checks_nodes_ = false;
   std::array<ModeCandidate, mode_kind_count> best_{};
   RejectCounts reasons_{};
-  std::vector<Weighed> weighed_;
-  std::vector<TenantDemand> tenants_;
-  std::vector<double> slowdowns_, tolerated_;
 };
 
 }  // namespace gpusched

@@ -11,23 +11,6 @@ namespace {
 constexpr double unit = static_cast<double>(milli_per_unit);
 constexpr double square = unit * unit;  // products of two thousandths
 
-/// What a tenant adds to its partition, in millionths.
-struct Contribution {
-  std::int64_t closed_busy = 0;  // a u
-  std::int64_t load = 0;         // rho
-  std::int64_t bandwidth = 0;    // m, by the share of time in which it is busy
-};
-
-Contribution contribution(const TenantDemand& tenant) {
-  if (tenant.service) {
-    const std::int64_t busy = std::min<std::int64_t>(milli_per_unit, tenant.load_milli);
-    return {.closed_busy = 0, .load = tenant.load_milli * milli_per_unit, .bandwidth = busy * tenant.dram_active_milli};
-  }
-  const std::int64_t active = tenant.activity_milli;
-  return {
-      .closed_busy = active * tenant.engine_active_milli, .load = 0, .bandwidth = active * tenant.dram_active_milli};
-}
-
 /// What a tenant takes from its neighbours under MPS, in millionths.
 std::int64_t mps_pressure(const TenantDemand& tenant, const PerfConstants& constants) {
   const std::int64_t busy =
@@ -42,7 +25,7 @@ double queue_response(double stretch, double load) {
   return left > 0 ? std::min(saturated_slowdown, stretch / left) : saturated_slowdown;
 }
 
-double time_slice_of(const TenantDemand& tenant, const Contribution& others, const PerfConstants& c) {
+double time_slice_of(const TenantDemand& tenant, const PartitionLoad& others, const PerfConstants& c) {
   const double own = tenant.service ? 0 : tenant.engine_active_milli / unit;
   const double own_load = tenant.service ? tenant.load_milli / unit : 0;
   const double busy = static_cast<double>(others.closed_busy) / square + own;  // A
@@ -66,6 +49,53 @@ double time_slice_of(const TenantDemand& tenant, const Contribution& others, con
 
 }  // namespace
 
+PartitionLoad& PartitionLoad::operator+=(const PartitionLoad& other) {
+  closed_busy += other.closed_busy;
+  load += other.load;
+  bandwidth += other.bandwidth;
+  mps_pressure += other.mps_pressure;
+  return *this;
+}
+
+PartitionLoad& PartitionLoad::operator-=(const PartitionLoad& other) {
+  closed_busy -= other.closed_busy;
+  load -= other.load;
+  bandwidth -= other.bandwidth;
+  mps_pressure -= other.mps_pressure;
+  return *this;
+}
+
+PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants) {
+  const std::int64_t pressure = mps_pressure(tenant, constants);
+  if (tenant.service) {
+    const std::int64_t busy = std::min<std::int64_t>(milli_per_unit, tenant.load_milli);
+    return {.closed_busy = 0,
+            .load = tenant.load_milli * milli_per_unit,
+            .bandwidth = busy * tenant.dram_active_milli,
+            .mps_pressure = pressure};
+  }
+  const std::int64_t active = tenant.activity_milli;
+  return {.closed_busy = active * tenant.engine_active_milli,
+          .load = 0,
+          .bandwidth = active * tenant.dram_active_milli,
+          .mps_pressure = pressure};
+}
+
+double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoad& others,
+                                  const PerfConstants& constants) {
+  // Nothing is switched where nobody else has work.
+  const bool alone = others.closed_busy == 0 && others.load == 0;
+  return alone ? exclusive_slowdown(tenant) : time_slice_of(tenant, others, constants);
+}
+
+double mps_slowdown_beside(const TenantDemand& tenant, std::int64_t others_mps_pressure) {
+  const double stretch = 1 + static_cast<double>(others_mps_pressure) / square;
+  const double k = tenant.slice_slowdown_milli / unit;
+  const double engine = tenant.engine_active_milli / unit;
+  return tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, tenant.load_milli / unit))
+                        : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
+}
+
 double exclusive_slowdown(const TenantDemand& tenant) {
   const double k = tenant.slice_slowdown_milli / unit;
   return tenant.service ? k * queue_response(1, tenant.load_milli / unit) : k;
@@ -74,21 +104,14 @@ double exclusive_slowdown(const TenantDemand& tenant) {
 void time_slice_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& constants,
                          std::span<double> slowdown) {
   GPUSCHED_CHECK(slowdown.size() == tenants.size(), "one place per tenant");
-  Contribution all;
+  PartitionLoad all;
   for (const TenantDemand& tenant : tenants) {
-    const Contribution one = contribution(tenant);
-    all.closed_busy += one.closed_busy;
-    all.load += one.load;
-    all.bandwidth += one.bandwidth;
+    all += partition_load(tenant, constants);
   }
   for (std::size_t i = 0; i < tenants.size(); ++i) {
-    const Contribution own = contribution(tenants[i]);
-    const Contribution others{.closed_busy = all.closed_busy - own.closed_busy,
-                              .load = all.load - own.load,
-                              .bandwidth = all.bandwidth - own.bandwidth};
-    // Nothing is switched where nobody else has work.
-    const bool alone = others.closed_busy == 0 && others.load == 0;
-    slowdown[i] = alone ? exclusive_slowdown(tenants[i]) : time_slice_of(tenants[i], others, constants);
+    PartitionLoad others = all;
+    others -= partition_load(tenants[i], constants);
+    slowdown[i] = time_slice_slowdown_beside(tenants[i], others, constants);
   }
 }
 
@@ -99,12 +122,7 @@ void mps_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& co
     pressure += mps_pressure(tenant, constants);
   }
   for (std::size_t i = 0; i < tenants.size(); ++i) {
-    const TenantDemand& tenant = tenants[i];
-    const double stretch = 1 + static_cast<double>(pressure - mps_pressure(tenant, constants)) / square;
-    const double k = tenant.slice_slowdown_milli / unit;
-    const double engine = tenant.engine_active_milli / unit;
-    slowdown[i] = tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, tenant.load_milli / unit))
-                                 : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
+    slowdown[i] = mps_slowdown_beside(tenants[i], pressure - mps_pressure(tenants[i], constants));
   }
 }
 

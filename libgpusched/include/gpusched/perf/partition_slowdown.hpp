@@ -17,6 +17,24 @@ inline constexpr double saturated_slowdown = 1e6;
 // A closed job is told the slowdown while it works, whatever its activity. Formulas: docs/models/slowdown.md.
 // `slowdown` has one place per tenant. No allocation, no C library: a partition of eight costs about 100 ns.
 
+/// What tenants add up to on one partition, in millionths: sums are exact, whatever their order.
+struct PartitionLoad {
+  std::int64_t closed_busy = 0;   ///< a u of closed jobs
+  std::int64_t load = 0;          ///< rho of services
+  std::int64_t bandwidth = 0;     ///< m, by the share of time in which the tenant is busy
+  std::int64_t mps_pressure = 0;  ///< what tenants take from their neighbours under MPS
+
+  PartitionLoad& operator+=(const PartitionLoad& other);
+  PartitionLoad& operator-=(const PartitionLoad& other);
+};
+PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants);
+
+/// One tenant beside the sum of the others: what the functions below give for it, to the bit, and no less the more the
+/// others add up to.
+double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoad& others,
+                                  const PerfConstants& constants);
+double mps_slowdown_beside(const TenantDemand& tenant, std::int64_t others_mps_pressure);
+
 /// One tenant alone.
 double exclusive_slowdown(const TenantDemand& tenant);
 
