@@ -117,6 +117,7 @@ ModeDemand ModeDemands::make(const ClusterState& state, const GpuRequest& reques
     demand.memory_mib = static_cast<std::int32_t>(std::min<std::int64_t>(needed, 1 << 30));
   }
   demand.tolerated = request.max_slowdown > 0 ? request.max_slowdown * rules_.weights.margin : unlimited_slowdown;
+  demand.time_slice_bound = TimeSliceBound(demand.tenant, demand.tolerated, rules_.perf);
   demand.adds = partition_load(demand.tenant, rules_.perf);
   demand.most_mps_pressure = most_mps_pressure(demand.tenant, demand.adds.mps_pressure, demand.tolerated);
   if (!request.trust_domain.empty()) {

@@ -28,6 +28,7 @@ struct ModeDemand {
   bool has_profile = false;             ///< false: the fallback stands in for it
   std::int32_t memory_mib = 0;          ///< footprint and context; 0 = not known, then it shares with nobody
   double tolerated = 0;                 ///< slowdown times the margin
+  TimeSliceBound time_slice_bound;      ///< of what it tolerates
   ModeSet modes = all_modes;            ///< by class, isolation, trust and the user's own word
   std::uint32_t trust_domain = 0;       ///< 0 = none
   bool loses_value_while_slow = false;  ///< batch: twice as slow holds its place twice as long

@@ -234,16 +234,6 @@ double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode
   return before - ModeValue::of_shared(index_.headroom(after, mode), rules_.weights.wholeness);
 }
 
-RejectReason ModeSearch::join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
-  if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_->memory_mib) {
-    return RejectReason::insufficient_gpu_memory;
-  }
-  if (mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_->trust_domain) {
-    return RejectReason::trust_domain_mismatch;
-  }
-  return RejectReason::none;
-}
-
 void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end) {
   const IndexBitset& open = index_.open(mode);
   const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
@@ -301,6 +291,9 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
                ? mps_slowdown_beside(demand_->tenant, gpu.sum.mps_pressure)
                : 0;
   }
+  if (demand_->time_slice_bound.is_exceeded_beside(gpu.sum)) {
+    return 0;  // most GPUs
+  }
   const double own = time_slice_slowdown_beside(demand_->tenant, gpu.sum, rules_.perf);
   return own <= demand_->tolerated && residents_tolerate(ordinal) ? own : 0;
 }
@@ -313,7 +306,8 @@ bool ModeSearch::residents_tolerate(std::uint32_t ordinal) {
     const ModeDemand& demand = demands_.of(*state_, tenant);
     PartitionLoad others = all;
     others -= demand.adds;
-    if (time_slice_slowdown_beside(demand.tenant, others, rules_.perf) > demand.tolerated) {
+    if (demand.time_slice_bound.is_exceeded_beside(others) ||
+        time_slice_slowdown_beside(demand.tenant, others, rules_.perf) > demand.tolerated) {
       return false;
     }
   }

@@ -69,7 +69,13 @@ class ModeSearch {
   void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
-  RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const;
+  RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
+    if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_->memory_mib) {
+      return RejectReason::insufficient_gpu_memory;
+    }
+    const bool crosses = mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_->trust_domain;
+    return crosses ? RejectReason::trust_domain_mismatch : RejectReason::none;
+  }
   /// The job's own predicted slowdown beside the tenants, or 0 where somebody would be slowed too much.
   double slowdown_beside(std::uint32_t ordinal, ModeKind mode);
   bool residents_tolerate(std::uint32_t ordinal);

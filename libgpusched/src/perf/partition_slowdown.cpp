@@ -49,20 +49,16 @@ double time_slice_of(const TenantDemand& tenant, const PartitionLoad& others, co
 
 }  // namespace
 
-PartitionLoad& PartitionLoad::operator+=(const PartitionLoad& other) {
-  closed_busy += other.closed_busy;
-  load += other.load;
-  bandwidth += other.bandwidth;
-  mps_pressure += other.mps_pressure;
-  return *this;
-}
-
-PartitionLoad& PartitionLoad::operator-=(const PartitionLoad& other) {
-  closed_busy -= other.closed_busy;
-  load -= other.load;
-  bandwidth -= other.bandwidth;
-  mps_pressure -= other.mps_pressure;
-  return *this;
+TimeSliceBound::TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants)
+    : tolerated_(tolerated),
+      most_(tolerated * (1 + 1e-9) + 1e-9),
+      tax_(constants.switch_tax),
+      rise_(1 / constants.switch_width) {
+  GPUSCHED_CHECK(tenant.slice_slowdown_milli == milli_per_unit, "the bound holds on a whole GPU");
+  const double engine = tenant.service ? 0 : tenant.engine_active_milli / unit;
+  const double load = tenant.service ? tenant.load_milli / unit : 0;
+  own_ = tenant.service ? 1 + tolerated * load : engine;
+  free_ = constants.switch_onset - engine - load;
 }
 
 PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -24,8 +25,20 @@ struct PartitionLoad {
   std::int64_t bandwidth = 0;     ///< m, by the share of time in which the tenant is busy
   std::int64_t mps_pressure = 0;  ///< what tenants take from their neighbours under MPS
 
-  PartitionLoad& operator+=(const PartitionLoad& other);
-  PartitionLoad& operator-=(const PartitionLoad& other);
+  PartitionLoad& operator+=(const PartitionLoad& other) {
+    closed_busy += other.closed_busy;
+    load += other.load;
+    bandwidth += other.bandwidth;
+    mps_pressure += other.mps_pressure;
+    return *this;
+  }
+  PartitionLoad& operator-=(const PartitionLoad& other) {
+    closed_busy -= other.closed_busy;
+    load -= other.load;
+    bandwidth -= other.bandwidth;
+    mps_pressure -= other.mps_pressure;
+    return *this;
+  }
 };
 PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants);
 
@@ -34,6 +47,30 @@ PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& co
 double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoad& others,
                                   const PerfConstants& constants);
 double mps_slowdown_beside(const TenantDemand& tenant, std::int64_t others_mps_pressure);
+
+/// A quick no: whether a tenant on a whole GPU is surely slowed more than it tolerates. Time slicing without bandwidth
+/// and waiting makes tax x (closed jobs + t x load) <= t a necessary condition, which takes no division.
+class TimeSliceBound {
+ public:
+  TimeSliceBound() = default;
+  TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants);
+
+  /// True only where time_slice_slowdown_beside() > tolerated. False says nothing.
+  bool is_exceeded_beside(const PartitionLoad& others) const {
+    if (others.closed_busy == 0 && others.load == 0) {
+      return false;
+    }
+    const double busy = 1e-6 * static_cast<double>(others.closed_busy);
+    const double load = 1e-6 * static_cast<double>(others.load);
+    const double saturation = std::clamp((busy + load - free_) * rise_, 0.0, 1.0);
+    return (1 + tax_ * saturation) * (busy + own_ + tolerated_ * load) > most_;
+  }
+
+ private:
+  double tolerated_ = 0, most_ = 0;  // the second with room for rounding
+  double own_ = 0;                   // what the tenant itself adds
+  double tax_ = 0, free_ = 0, rise_ = 0;
+};
 
 /// One tenant alone.
 double exclusive_slowdown(const TenantDemand& tenant);
