@@ -155,7 +155,8 @@ void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
                .profile = instance.profile,
                .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
                .slowdown = instance.slowdown,
-               .setup_s = setup_s});
+               .setup_s = setup_s,
+               .value_lost = option.value_lost});
         if (found_cut && found_idle) {
           break;
         }
@@ -191,7 +192,10 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
         ordinal = idle.previous(ordinal);
       }
       if (ordinal != none && ordinal >= begin) {
-        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0), .mode = ModeKind::whole, .ordinal = ordinal});
+        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0),
+               .mode = ModeKind::whole,
+               .ordinal = ordinal,
+               .value_lost = 1.0});
       }
     }
     for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
@@ -214,11 +218,13 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
       if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_->memory_mib) {
         continue;
       }
-      offer({.cost = cost_of(mode, shared_value_lost(fresh, mode, true), slowdown, rules_.delays.create_s),
+      const double lost = shared_value_lost(fresh, mode, true);
+      offer({.cost = cost_of(mode, lost, slowdown, rules_.delays.create_s),
              .mode = mode,
              .ordinal = ordinal,
              .slowdown = slowdown,
-             .setup_s = rules_.delays.create_s});
+             .setup_s = rules_.delays.create_s,
+             .value_lost = lost});
     }
   }
 }
@@ -276,7 +282,7 @@ void ModeSearch::weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdow
   if (!join.candidate.found() || std::tuple(key, lost) < std::tuple(join.key, join.value_lost)) {
     join = {.key = key,
             .value_lost = lost,
-            .candidate = {.cost = cost, .mode = mode, .ordinal = ordinal, .slowdown = slowdown}};
+            .candidate = {.cost = cost, .mode = mode, .ordinal = ordinal, .slowdown = slowdown, .value_lost = lost}};
   }
 }
 
@@ -385,7 +391,8 @@ void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
              .ordinal = ordinal,
              .profile = instance->profile,
              .range = range,
-             .slowdown = instance->slowdown});
+             .slowdown = instance->slowdown,
+             .value_lost = size});
       break;
     }
   }

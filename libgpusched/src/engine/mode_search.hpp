@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpusched/engine/decision.hpp"
+#include "gpusched/engine/explanation.hpp"
 #include "gpusched/filter/request_filter.hpp"
 
 #include "engine/mode_demand.hpp"
@@ -20,8 +21,9 @@ struct ModeCandidate {
   std::uint32_t ordinal = IndexBitset::none;  ///< of the GPU
   MigProfileId profile{};                     ///< of an instance
   SliceRange range{};
-  double slowdown = 1;  ///< predicted, of the job itself
-  double setup_s = 0;   ///< until the partition can be used
+  double slowdown = 1;    ///< predicted, of the job itself
+  double setup_s = 0;     ///< until the partition can be used
+  double value_lost = 0;  ///< of the GPU, without the time it is held for
 
   bool found() const { return ordinal != IndexBitset::none; }
 };
@@ -44,6 +46,13 @@ class ModeSearch {
   const RejectCounts& reasons();
   /// Whether this GPU alone has a place for the job.
   bool admits(std::uint32_t ordinal);
+  // For explanations, between start() and the next change.
+  /// Why the mode is out of the question whatever the GPUs.
+  ModeBar bar(ModeKind mode) const;
+  CostTerms terms(const ModeCandidate& candidate) const;
+  /// Every GPU by the reason why it does not take the job in this mode; `none` where it does.
+  RejectCounts refusals(ModeKind mode);
+  std::int64_t memory_needed_mib() const { return demand_->memory_mib; }
   /// The assignment that carries out a candidate.
   Candidate placement(const ModeCandidate& chosen) const;
 
@@ -69,6 +78,9 @@ class ModeSearch {
   void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
+  RejectReason gpu_reason(std::uint32_t ordinal, ModeKind mode);
+  RejectReason instance_reason(const Node& node, const GpuState& gpu) const;
+  RejectReason share_reason(std::uint32_t ordinal, const Node& node, const GpuState& gpu, ModeKind mode);
   RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
     if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_->memory_mib) {
       return RejectReason::insufficient_gpu_memory;
