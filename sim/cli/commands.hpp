@@ -11,6 +11,7 @@ Status compare(const CompareArguments& arguments);
 Status generate(const GenerateArguments& arguments);
 Status convert(const ConvertArguments& arguments);
 Status fit(const FitArguments& arguments);
+Status explain(const ExplainArguments& arguments);
 Status list(const ListArguments& arguments);
 
 }  // namespace gpusched::cli

@@ -193,7 +193,7 @@ TEST_F(ExplainPlainTest, AnInstanceThatWaitsNamesTheProfileThatFits) {
   const Explanation explanation = engine_.explain(engine_.intern(mig_request("4g.40gb")), 0);
   EXPECT_EQ(to_string(explanation.answer), "wait");
   EXPECT_TRUE(explanation.modes.empty());
-  const RequestChange* profile = change(explanation, "profile");
+  const RequestChange* profile = change(explanation, "mig_profile");
   ASSERT_NE(profile, nullptr);
   EXPECT_EQ(profile->answer.outcome, "bind");
   EXPECT_EQ(profile->answer.mig_profile, profile->to);

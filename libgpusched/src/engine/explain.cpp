@@ -108,7 +108,8 @@ class ChangeFinder {
     const bool known = std::any_of(changes_.begin(), changes_.end(), [&](const RequestChange& other) {
       return !change.one_step_less && other.field == change.field && other.answer == change.answer;
     });
-    if (!(change.answer == now_) && !known) {
+    const bool is_worse = now_.outcome == "wait" && change.answer.outcome == "infeasible";
+    if (!(change.answer == now_) && !known && !is_worse) {
       changes_.push_back(std::move(change));
     }
   }

@@ -71,11 +71,14 @@ NumberEdit member_edit(std::string field, const GpuRequest& request, std::int64_
           .text = text};
 }
 
-void add_slowdown_edits(const GpuRequest& request, std::vector<NumberEdit>& edits) {
+void add_slowdown_edits(const GpuRequest& request, const EditContext& context, std::vector<NumberEdit>& edits) {
   const bool stated = request.max_slowdown > 0;
   const std::int64_t now =
       stated ? std::clamp(to_milli(request.max_slowdown), milli_per_unit, most_slowdown_milli) : most_slowdown_milli;
   for (const std::int64_t limit : {milli_per_unit, most_slowdown_milli}) {
+    if (limit == now || (limit < now && !context.is_placed)) {
+      continue;  // whoever waits tolerates more, not less
+    }
     edits.push_back({.field = "max_slowdown",
                      .start = now,
                      .limit = limit,
@@ -101,7 +104,9 @@ void add_memory_edits(const GpuRequest& request, const EditContext& context, std
   }
   edit.start = known;
   edit.from = mib_text(known);
-  edits.push_back(edit);
+  if (context.is_placed) {
+    edits.push_back(edit);
+  }
   edit.limit = std::max<std::int64_t>(1, context.profile_memory_mib);
   edits.push_back(edit);
 }
@@ -113,7 +118,7 @@ void add_words(const char* field, const GpuRequest& request, T GpuRequest::*memb
   const auto now =
       std::find_if(names.begin(), names.end(), [&](const auto& row) { return row.second == request.*member; });
   for (const auto& [word, value] : names) {
-    if (value != request.*member) {
+    if (value != request.*member && word != "unknown") {
       WordEdit edit{.field = field,
                     .from = std::string(now->first),
                     .to = std::string(word),
@@ -182,7 +187,7 @@ void add_profiles(const ClusterState& state, const GpuRequest& request, std::vec
   names.erase(request.mig_profile);
   for (const std::string& name : names) {
     WordEdit edit{
-        .field = "profile", .from = request.mig_profile, .to = name, .request = request, .size_milli = place_size};
+        .field = "mig_profile", .from = request.mig_profile, .to = name, .request = request, .size_milli = place_size};
     edit.request.mig_profile = name;
     edits.push_back(std::move(edit));
   }
@@ -193,7 +198,7 @@ void add_profiles(const ClusterState& state, const GpuRequest& request, std::vec
 std::vector<NumberEdit> number_edits(const ClusterState& state, const GpuRequest& request, const EditContext& context) {
   std::vector<NumberEdit> edits;
   if (context.chooses_mode) {
-    add_slowdown_edits(request, edits);
+    add_slowdown_edits(request, context, edits);
   }
   if (request.num_gpu > 0 && (context.chooses_mode || request.gpu_memory_mib > 0)) {
     add_memory_edits(request, context, edits);
@@ -244,7 +249,7 @@ std::vector<WordEdit> word_edits(const ClusterState& state, const GpuRequest& re
     // Without class, profile and limit it would be another kind of request, which no mode is chosen for.
     std::erase_if(edits, [](const WordEdit& edit) { return !states_intent(edit.request); });
   }
-  if (!request.mig_profile.empty()) {
+  if (!request.mig_profile.empty() && !context.is_placed) {
     add_profiles(state, request, edits);
   }
   if (!request.gpu_models.empty()) {

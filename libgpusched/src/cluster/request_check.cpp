@@ -1,0 +1,112 @@
+#include "gpusched/cluster/request_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gpusched/base/units.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+
+namespace gpusched {
+
+namespace {
+
+Error bad(std::string message, std::string remedy) {
+  return {.code = ErrorCode::invalid_argument,
+          .message = std::move(message),
+          .file = {},
+          .line = 0,
+          .remedy = std::move(remedy)};
+}
+
+const char* name_of(SharingMode mode) {
+  constexpr const char* names[] = {"unstated", "whole", "mig", "time_slice", "mps"};
+  return names[static_cast<std::size_t>(mode)];
+}
+
+Status check_numbers(const GpuRequest& request) {
+  for (const auto& [field, value, least, most] :
+       {std::tuple("cpu_milli", request.cpu_milli, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()),
+        std::tuple("memory_mib", request.memory_mib, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()),
+        std::tuple("gpu_memory_mib", request.gpu_memory_mib, std::int64_t{0}, std::int64_t{1} << 30),
+        std::tuple("num_gpu", std::int64_t{request.num_gpu}, std::int64_t{0}, std::int64_t{65535}),
+        std::tuple("gpu_milli", std::int64_t{request.gpu_milli}, std::int64_t{request.num_gpu > 0 ? 1 : 0},
+                   milli_per_unit)}) {
+    if (value < least || value > most) {
+      return bad(std::string(field) + " is " + std::to_string(value) + (value < least ? ", below " : ", above ") +
+                     std::to_string(value < least ? least : most),
+                 field == std::string("gpu_milli") ? "A whole device is 1000; leave it 0 without GPUs" : "");
+    }
+  }
+  if (!std::isfinite(request.max_slowdown) || request.max_slowdown < 0 ||
+      (request.max_slowdown > 0 && request.max_slowdown < 1)) {
+    return bad("max_slowdown is " + std::to_string(request.max_slowdown) + ", not a number from 1",
+               "It is how many times as long the job may take as alone on a whole GPU; leave it out for any");
+  }
+  return {};
+}
+
+Status check_wishes(const GpuRequest& request) {
+  const bool shared = request.mode == SharingMode::time_slice || request.mode == SharingMode::mps;
+  if (shared && request.isolation != Isolation::none) {
+    return bad(std::string("mode ") + name_of(request.mode) + " contradicts isolation " +
+                   (request.isolation == Isolation::fault ? "fault" : "memory") + ": tenants share a context's fate",
+               "Ask for mode mig or whole, or for isolation none");
+  }
+  if (!request.mig_profile.empty() && request.mode != SharingMode::mig && request.mode != SharingMode::unstated) {
+    return bad(std::string("mode ") + name_of(request.mode) + " contradicts MIG profile '" + request.mig_profile + "'",
+               "Leave out one of the two");
+  }
+  return {};
+}
+
+/// Against the catalogue: what no allowed model has, no cluster has.
+Status check_models(const GpuRequest& request) {
+  bool some_known = false;
+  bool some_mig = false;
+  std::optional<std::int64_t> most_mib = 0;  // none: of some model nobody knows
+  for (const GpuModel& model : gpu_catalog()) {
+    const bool allowed =
+        request.gpu_models.empty() ||
+        std::any_of(request.gpu_models.begin(), request.gpu_models.end(), [&](const std::string& name) {
+          const Result<GpuModelId> id = find_gpu_model(name);
+          return id.ok() && &gpu_model(id.value()) == &model;
+        });
+    if (allowed) {
+      some_known = true;
+      some_mig |= model.has_lattice();
+      most_mib = most_mib && model.memory_mib ? std::optional(std::max(*most_mib, *model.memory_mib)) : std::nullopt;
+    }
+  }
+  if (!some_known || request.num_gpu == 0) {
+    return {};  // names that the catalogue does not know match no node; that is found where the nodes are
+  }
+  if (request.mode == SharingMode::mig && !some_mig) {
+    return bad("mode mig on " + request.gpu_models[0] + ", which cannot be cut" +
+                   (request.gpu_models.size() > 1 ? ", nor the other models allowed" : ""),
+               "Allow a model with MIG ('gpusched-sim list models'), or leave the mode to the scheduler");
+  }
+  if (most_mib && request.gpu_memory_mib > *most_mib) {
+    return bad("gpu_memory_mib is " + std::to_string(request.gpu_memory_mib) + ", more than any allowed GPU model has (" +
+                   std::to_string(*most_mib) + ")",
+               "It is the memory of one device; ask for several devices, or allow larger models");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_gpu_request(const GpuRequest& request) {
+  for (const auto check : {check_numbers, check_wishes, check_models}) {
+    if (Status status = check(request); !status) {
+      return status;
+    }
+  }
+  return {};
+}
+
+}  // namespace gpusched
