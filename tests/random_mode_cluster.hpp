@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gpusched/base/philox.hpp"
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/engine/engine.hpp"
 
 #include "cluster_builders.hpp"
@@ -33,7 +34,16 @@ class RandomModeCluster {
   const std::vector<Event>& events() const { return events_; }
   std::uint32_t below(std::size_t bound) { return draws_.next_below(static_cast<std::uint32_t>(bound)); }
 
+  /// One that does not contradict itself.
   GpuRequest random_intent() {
+    GpuRequest request = any_intent();
+    while (!check_gpu_request(request).ok()) {
+      request = any_intent();
+    }
+    return request;
+  }
+
+  GpuRequest any_intent() {
     GpuRequest request = whole_request(1);
     request.job_class = static_cast<JobClass>(1 + below(4));
     if (below(5) > 0) {

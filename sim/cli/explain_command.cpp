@@ -104,6 +104,9 @@ Status explain(const ExplainArguments& arguments) {
   if (!edit) {
     return edit.error();
   }
+  if (!arguments.what_if.mig_profile.empty() && arguments.what_if.mode) {
+    return usage("--mig-profile and --mode given together", "A MIG profile is a mode of its own: leave out one");
+  }
   const auto at_ns = static_cast<TimeNs>(arguments.at_s * static_cast<double>(ns_per_s));
   if (arguments.job.empty()) {
     options.until_ns = at_ns;

@@ -127,8 +127,8 @@ std::string asks_text(const Explanation& explanation) {
 
 std::string explanation_text(const std::string& job, const sim::ExplainedDecision& explained) {
   const Explanation& explanation = explained.explanation;
-  std::string text =
-      title + " at " + fixed(static_cast<double>(explained.time_ns) / 1e9, 3) + " s: " + to_string(explanation.answer);
+  std::string text = (job.empty() ? "a job" : "job " + job) + " at " +
+                     fixed(static_cast<double>(explained.time_ns) / 1e9, 3) + " s: " + to_string(explanation.answer);
   if (const Candidate* place = candidate_of(explanation.decision)) {
     text += " on " + place_text(explained, *place);
   } else if (const RejectCounts* reasons = reasons_of(explanation.decision)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpusched/base/check.hpp"
+#include "gpusched/cluster/request_check.hpp"
 
 #include "pod_names.hpp"
 
@@ -105,6 +106,10 @@ void DecisionExplainer::explain(GpuRequest request, TimeNs now) {
   if (question_.edit) {
     question_.edit(request);
   }
+  refused_ = check_gpu_request(request);
+  if (!refused_) {
+    return;
+  }
   explained_ =
       ExplainedDecision{.time_ns = now, .explanation = engine_.explain(engine_.intern(request), now), .node_names = {}};
   for (const Node& node : engine_.state().nodes()) {
@@ -118,6 +123,9 @@ Result<ExplainedDecision> DecisionExplainer::result() {
     request.num_gpu = 1;
     request.gpu_milli = static_cast<std::int32_t>(milli_per_unit);
     explain(request, question_.at_ns);
+  }
+  if (!refused_) {
+    return refused_.error();
   }
   if (!explained_) {
     return Error{.code = ErrorCode::not_found,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
 namespace gpusched {
@@ -158,6 +159,11 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
 Status ClusterState::on(TimeNs, const PodSubmitted& event) {
   if (event.request.value >= requests_.size()) {
     return unknown("request class #" + std::to_string(event.request.value) + " is not known");
+  }
+  if (arrivals_[event.request.value] == 0) {  // the first of its class
+    if (Status sensible = check_gpu_request(requests_[event.request.value]); !sensible) {
+      return sensible;
+    }
   }
   if (event.pod.value >= pods_.size()) {
     pods_.resize(event.pod.value + std::size_t{1});

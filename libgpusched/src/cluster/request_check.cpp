@@ -6,7 +6,9 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "gpusched/base/units.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
@@ -64,35 +66,42 @@ Status check_wishes(const GpuRequest& request) {
   return {};
 }
 
+/// The models that the request allows; empty where it names one that the catalogue does not know.
+std::vector<const GpuModel*> allowed_models(const GpuRequest& request) {
+  std::vector<const GpuModel*> models;
+  for (const std::string& name : request.gpu_models) {
+    const Result<GpuModelId> id = find_gpu_model(name);
+    if (!id) {
+      return {};
+    }
+    models.push_back(&gpu_model(id.value()));
+  }
+  for (std::size_t i = 0; i < gpu_catalog().size() && request.gpu_models.empty(); ++i) {
+    models.push_back(&gpu_catalog()[i]);
+  }
+  return models;
+}
+
 /// Against the catalogue: what no allowed model has, no cluster has.
 Status check_models(const GpuRequest& request) {
-  bool some_known = false;
-  bool some_mig = false;
-  std::optional<std::int64_t> most_mib = 0;  // none: of some model nobody knows
-  for (const GpuModel& model : gpu_catalog()) {
-    const bool allowed =
-        request.gpu_models.empty() ||
-        std::any_of(request.gpu_models.begin(), request.gpu_models.end(), [&](const std::string& name) {
-          const Result<GpuModelId> id = find_gpu_model(name);
-          return id.ok() && &gpu_model(id.value()) == &model;
-        });
-    if (allowed) {
-      some_known = true;
-      some_mig |= model.has_lattice();
-      most_mib = most_mib && model.memory_mib ? std::optional(std::max(*most_mib, *model.memory_mib)) : std::nullopt;
-    }
+  const std::vector<const GpuModel*> models = allowed_models(request);
+  if (models.empty() || request.num_gpu == 0) {
+    return {};  // an unknown name matches no node; that is found where the nodes are
   }
-  if (!some_known || request.num_gpu == 0) {
-    return {};  // names that the catalogue does not know match no node; that is found where the nodes are
+  const bool some_mig = std::any_of(models.begin(), models.end(), [](const GpuModel* m) { return m->has_lattice(); });
+  std::optional<std::int64_t> most_mib = 0;  // none: of some model nobody knows it
+  for (const GpuModel* model : models) {
+    most_mib = most_mib && model->memory_mib ? std::optional(std::max(*most_mib, *model->memory_mib)) : std::nullopt;
   }
   if (request.mode == SharingMode::mig && !some_mig) {
     return bad("mode mig on " + request.gpu_models[0] + ", which cannot be cut" +
                    (request.gpu_models.size() > 1 ? ", nor the other models allowed" : ""),
                "Allow a model with MIG ('gpusched-sim list models'), or leave the mode to the scheduler");
   }
-  if (most_mib && request.gpu_memory_mib > *most_mib) {
-    return bad("gpu_memory_mib is " + std::to_string(request.gpu_memory_mib) + ", more than any allowed GPU model has (" +
-                   std::to_string(*most_mib) + ")",
+  // A tenth above, because nodes may report more than the catalogue has.
+  if (most_mib && request.gpu_memory_mib > *most_mib + *most_mib / 10) {
+    return bad("gpu_memory_mib is " + std::to_string(request.gpu_memory_mib) +
+                   ", more than any allowed GPU model has (" + std::to_string(*most_mib) + ")",
                "It is the memory of one device; ask for several devices, or allow larger models");
   }
   return {};

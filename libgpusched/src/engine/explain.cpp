@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gpusched/engine/explanation.hpp"
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "engine/caches.hpp"
@@ -109,7 +110,7 @@ class ChangeFinder {
       return !change.one_step_less && other.field == change.field && other.answer == change.answer;
     });
     const bool is_worse = now_.outcome == "wait" && change.answer.outcome == "infeasible";
-    if (!(change.answer == now_) && !known && !is_worse) {
+    if (!(change.answer == now_) && !known && !is_worse && check_gpu_request(change.request).ok()) {
       changes_.push_back(std::move(change));
     }
   }

@@ -39,7 +39,8 @@ class DecisionExplainer final : public ReplayObserver {
                    std::span<const Decision> decisions) override;
   void on_arrival(const ArrivalSample&) override {}
 
-  /// After the replay. not_found: no decision was asked for the job.
+  /// After the replay. not_found: no decision was asked for the job. invalid_argument: the edited request
+  /// contradicts itself.
   Result<ExplainedDecision> result();
 
  private:
@@ -54,6 +55,7 @@ class DecisionExplainer final : public ReplayObserver {
   PodId pod_;                              // invalid: a time is asked for
   std::vector<RequestClassId> own_class_;  // by the class of the replay's engine
   std::optional<ExplainedDecision> explained_;
+  Status refused_;  // what is wrong with the edited request
   bool done_ = false;
 };
 
