@@ -175,6 +175,9 @@ TEST(ModeChoicePropertyTest, StillRefusedIsRight) {
           waiting.push_back(engine.intern(request));
         }
       });
+      if (cluster.below(4) == 0) {  // takes no GPU, but CPU that others wait for
+        cluster.arrive(cpu_request(8000 * (1 + cluster.below(6))));
+      }
       for (const RequestClassId id : waiting) {
         const bool still = engine.still_refused(id);
         const bool refused = candidate_of(engine.decide(id, 0)) == nullptr;

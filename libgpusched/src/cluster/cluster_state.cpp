@@ -445,6 +445,9 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   const int kind_bit = 1 << kind;
   node.state.hosted_kinds = static_cast<std::uint8_t>(
       node.hosted_count[kind] > 0 ? node.state.hosted_kinds | kind_bit : node.state.hosted_kinds & ~kind_bit);
+  if (follows_gpus_ && placement.gpus.empty() && !node.state.gpus.empty()) {
+    changed_gpus_.push_back({placement.node, 0});  // its host resources changed: one GPU stands for the node
+  }
   const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];

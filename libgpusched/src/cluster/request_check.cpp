@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -89,9 +88,9 @@ Status check_models(const GpuRequest& request) {
     return {};  // an unknown name matches no node; that is found where the nodes are
   }
   const bool some_mig = std::any_of(models.begin(), models.end(), [](const GpuModel* m) { return m->has_lattice(); });
-  std::optional<std::int64_t> most_mib = 0;  // none: of some model nobody knows it
+  std::int64_t most_mib = 0;  // of those of which it is known
   for (const GpuModel* model : models) {
-    most_mib = most_mib && model->memory_mib ? std::optional(std::max(*most_mib, *model->memory_mib)) : std::nullopt;
+    most_mib = std::max(most_mib, model->memory_mib.value_or(0));
   }
   if (request.mode == SharingMode::mig && !some_mig) {
     return bad("mode mig on " + request.gpu_models[0] + ", which cannot be cut" +
@@ -99,9 +98,9 @@ Status check_models(const GpuRequest& request) {
                "Allow a model with MIG ('gpusched-sim list models'), or leave the mode to the scheduler");
   }
   // A tenth above, because nodes may report more than the catalogue has.
-  if (most_mib && request.gpu_memory_mib > *most_mib + *most_mib / 10) {
+  if (most_mib > 0 && request.gpu_memory_mib > most_mib + most_mib / 10) {
     return bad("gpu_memory_mib is " + std::to_string(request.gpu_memory_mib) +
-                   ", more than any allowed GPU model has (" + std::to_string(*most_mib) + ")",
+                   ", more than any allowed GPU model has (" + std::to_string(most_mib) + ")",
                "It is the memory of one device; ask for several devices, or allow larger models");
   }
   return {};

@@ -38,7 +38,9 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
       if (request.value >= modes.refusals.size()) {
         modes.refusals.resize(request.value + std::size_t{1});
       }
-      modes.refusals[request.value] = {search.index().generation(), search.index().change_log().size()};
+      modes.refusals[request.value] = {.generation = search.index().generation(),
+                                       .log_position = search.index().change_log().size(),
+                                       .lacked_host = search.lacked_host()};
     }
     return refuse_mode(request, search.reasons());
   }
@@ -79,8 +81,14 @@ bool Engine::still_refused(RequestClassId request) {
   search.start(state_, request, nullptr);
   const std::vector<std::uint32_t>& log = search.index().change_log();
   for (; refusal.log_position < log.size(); ++refusal.log_position) {
-    if (search.admits(log[refusal.log_position])) {
-      return false;
+    const std::uint32_t changed = log[refusal.log_position];
+    const NodeId node = state_.gpu_at(changed).first;
+    const std::uint32_t first = refusal.lacked_host ? state_.first_gpu(node) : changed;
+    const std::size_t gpus = refusal.lacked_host ? state_.node(node).state.gpus.size() : 1;
+    for (std::uint32_t ordinal = first; ordinal < first + gpus; ++ordinal) {
+      if (search.admits(ordinal)) {
+        return false;
+      }
     }
   }
   return true;

@@ -46,6 +46,7 @@ void ModeSearch::start(ClusterState& state, RequestClassId request, const std::v
   in_scope_ = in_scope;
   best_ = {};
   reasons_ = {};
+  lacked_host_ = false;
   const GpuRequest& wanted = state_->request(request);
   checks_nodes_ = in_scope != nullptr || wanted.cpu_milli > 0 || wanted.memory_mib > 0;
   for (std::uint32_t shape = 0; shape < state_->shapes().size() && !checks_nodes_; ++shape) {
@@ -122,10 +123,12 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
     return RejectReason::sharing_mismatch;
   }
   const GpuRequest& wanted = state_->request(request_);
-  if (node.state.cpu_free_milli < wanted.cpu_milli) {
-    return RejectReason::insufficient_cpu;
+  if (node.state.cpu_free_milli >= wanted.cpu_milli && node.state.memory_free_mib >= wanted.memory_mib) {
+    return RejectReason::none;
   }
-  return node.state.memory_free_mib < wanted.memory_mib ? RejectReason::insufficient_memory : RejectReason::none;
+  lacked_host_ = true;
+  return node.state.cpu_free_milli < wanted.cpu_milli ? RejectReason::insufficient_cpu
+                                                      : RejectReason::insufficient_memory;
 }
 
 void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {

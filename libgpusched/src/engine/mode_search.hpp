@@ -44,6 +44,8 @@ class ModeSearch {
   const std::array<ModeCandidate, mode_kind_count>& best_by_mode();
   /// After best_by_mode() found nothing: GPUs by reason.
   const RejectCounts& reasons();
+  /// After best_by_mode(): whether some GPU was passed over because its node has too little CPU or memory left.
+  bool lacked_host() const { return lacked_host_; }
   /// Whether this GPU alone has a place for the job.
   bool admits(std::uint32_t ordinal);
   // For explanations, between start() and the next change.
@@ -107,6 +109,7 @@ class ModeSearch {
   const ModeDemand* demand_ = nullptr;
   const std::vector<char>* in_scope_ = nullptr;
   bool checks_nodes_ = false;
+  bool lacked_host_ = false;
   std::array<ModeCandidate, mode_kind_count> best_{};
   RejectCounts reasons_{};
 };
