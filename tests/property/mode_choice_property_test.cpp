@@ -183,7 +183,8 @@ TEST(ModeChoicePropertyTest, StillRefusedIsRight) {
         const bool refused = candidate_of(engine.decide(id, 0)) == nullptr;
         said_so += still ? 1 : 0;
         found_a_place += refused ? 0 : 1;
-        EXPECT_TRUE(!still || refused) << "stream " << stream << " step " << i;
+        EXPECT_TRUE(!still || refused) << "stream " << stream << " step " << i << " "
+                                       << full_text(engine, engine.decide(id, 0));
       }
     }
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "engine/caches.hpp"
@@ -68,6 +69,25 @@ Decision Engine::refuse_mode(RequestClassId request, const RejectCounts& reasons
   return Infeasible{reasons};
 }
 
+bool Engine::may_evict_on(NodeId node, RequestClassId request) const {
+  const std::int32_t priority = state_.request(request).priority;
+  const auto held = state_.held_by_priority();
+  if (!options_.preemption || held.empty() || held.front().first >= priority) {
+    return false;
+  }
+  const auto& pods = state_.node(node).pods;
+  return std::any_of(pods.begin(), pods.end(), [&](PodId pod) {
+    const GpuRequest& holder = state_.request(state_.pod(pod)->request);
+    return holder.priority < priority && holder.preemptible;
+  });
+}
+
+void Engine::forget_refusal(RequestClassId request) {
+  if (caches_->modes && request.value < caches_->modes->refusals.size()) {
+    caches_->modes->refusals[request.value] = {};
+  }
+}
+
 bool Engine::still_refused(RequestClassId request) {
   if (!chooses_mode(request) || request.value >= caches_->modes->refusals.size()) {
     return false;
@@ -83,6 +103,9 @@ bool Engine::still_refused(RequestClassId request) {
   for (; refusal.log_position < log.size(); ++refusal.log_position) {
     const std::uint32_t changed = log[refusal.log_position];
     const NodeId node = state_.gpu_at(changed).first;
+    if (may_evict_on(node, request)) {
+      return false;
+    }
     const std::uint32_t first = refusal.lacked_host ? state_.first_gpu(node) : changed;
     const std::size_t gpus = refusal.lacked_host ? state_.node(node).state.gpus.size() : 1;
     for (std::uint32_t ordinal = first; ordinal < first + gpus; ++ordinal) {

@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
-#include "gpusched/engine/explanation.hpp"
 #include "gpusched/cluster/request_check.hpp"
+#include "gpusched/engine/explanation.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "engine/caches.hpp"

@@ -65,6 +65,8 @@ class Engine {
   Decision decide_mode(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision refuse_mode(RequestClassId request, const RejectCounts& reasons) const;
   bool chooses_mode(RequestClassId request) const;
+  bool may_evict_on(NodeId node, RequestClassId request) const;
+  void forget_refusal(RequestClassId request);
   std::vector<ModeOption> explain_modes(RequestClassId request);
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
   RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
