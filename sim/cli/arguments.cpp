@@ -1,5 +1,7 @@
 #include "arguments.hpp"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 #include <yaml-cpp/yaml.h>
 
@@ -58,6 +60,11 @@ void add_reshape_options(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::IsMember({"per-instance", "drain-gpu"}))
       ->capture_default_str();
 }
+constexpr const char* explain_examples = R"(Examples:
+  gpusched-sim explain --trace generate:mode-mix:mix=mixedday --job job-01000
+  gpusched-sim explain --trace generate:mode-mix:mix=mixedday --job job-01000 --isolation memory
+  gpusched-sim explain --trace generate:mode-mix:mix=mixedday --at 20000 --class dev --memory 12Gi --max-slowdown 2
+  gpusched-sim explain --trace traces/tiny --policy buddy --at 0 --mig-profile 2g.20gb --format json)";
 
 void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option(
@@ -172,6 +179,47 @@ CLI::App* add_reshape_command(CLI::App& app, ReshapeArguments& reshape) {
   return command;
 }
 
+CLI::App* add_explain_command(CLI::App& app, ExplainArguments& explain) {
+  CLI::App* command = app.add_subcommand("explain", "why a job got what it got, and what would change that");
+  add_replay_options(*command, explain.replay);
+  command->add_option("--policy", explain.policy, "POLICY or POLICY:NAME=VALUE,...; see 'list policies'")
+      ->check(check_policy)
+      ->capture_default_str();
+  command->add_option("--job", explain.job,
+                      "job of the trace: the decision that gave it its place, or its first one where it got none");
+  command->add_option("--at", explain.at_s, "instead: a job that comes at this time of the trace, seconds")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--format", explain.format, "text, json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  WhatIfArguments& what_if = explain.what_if;
+  const std::string group = "What the job asks for (with --at: of one GPU; with --job: instead of what it does)";
+  const auto add = [&](const char* flag, auto& value, const char* text) {
+    return command->add_option(flag, value, text)->group(group);
+  };
+  const auto add_word = [&](const char* flag, std::optional<int>& value, const std::vector<std::string>& words,
+                            const char* text) {
+    const auto index = [&value, words](const std::string& word) {
+      value = static_cast<int>(std::find(words.begin(), words.end(), word) - words.begin());
+    };
+    command->add_option_function<std::string>(flag, index, text)->check(CLI::IsMember(words))->group(group);
+  };
+  add_word("--class", what_if.job_class, {"unknown", "always_on", "burst", "batch", "dev"}, "what kind of job it is");
+  add_word("--isolation", what_if.isolation, {"none", "memory", "fault"}, "from its neighbours");
+  add_word("--mode", what_if.mode, {"unstated", "whole", "mig", "time_slice", "mps"}, "the user's own, which wins");
+  add("--memory", what_if.memory, "device memory, such as 12Gi");
+  add("--max-slowdown", what_if.max_slowdown, "tolerated against alone on the whole GPU")->check(CLI::Range(1.0, 1e6));
+  add("--profile", what_if.profile, "job profile of the trace; none = nobody measured it");
+  add("--trust-domain", what_if.trust_domain, "who may share an MPS server with it; none = nobody");
+  add("--gpu-model", what_if.gpu_model, "the only GPU model allowed");
+  add("--mig-profile", what_if.mig_profile, "this MIG instance and no other");
+  add("--cpu", what_if.cpu, "such as 1500m");
+  add("--host-memory", what_if.host_memory, "such as 16Gi");
+  add("--priority", what_if.priority, "of the pod, higher first");
+  command->footer(explain_examples);
+  return command;
+}
+
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
 std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
   std::vector<std::string> result;
@@ -260,6 +308,7 @@ void build(CLI::App& app, Arguments& arguments) {
   CLI::App* fit = add_fit_command(app, arguments.fit);
 
   CLI::App* reshape = add_reshape_command(app, arguments.reshape);
+  CLI::App* explain = add_explain_command(app, arguments.explain);
 
   CLI::App* list =
       app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators, slowdown");
@@ -269,7 +318,7 @@ void build(CLI::App& app, Arguments& arguments) {
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, list}) {
+  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,23 @@ struct ReshapeArguments {
   bool mig_off = false;
 };
 
+/// What a job asks for, where it is to differ from the trace; words as numbers of their enumerations.
+struct WhatIfArguments {
+  std::optional<int> job_class, isolation, mode;
+  std::optional<std::int32_t> priority;
+  double max_slowdown = 0;
+  std::string memory, host_memory, cpu, profile, trust_domain, gpu_model, mig_profile;
+};
+
+struct ExplainArguments {
+  ReplayArguments replay;
+  std::string policy = "auto";
+  std::string job;
+  double at_s = -1;
+  WhatIfArguments what_if;
+  std::string format = "text";
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -81,6 +99,7 @@ struct Arguments {
   ConvertArguments convert;
   FitArguments fit;
   ReshapeArguments reshape;
+  ExplainArguments explain;
   ListArguments list;
 };
 

@@ -12,6 +12,7 @@ Status generate(const GenerateArguments& arguments);
 Status convert(const ConvertArguments& arguments);
 Status fit(const FitArguments& arguments);
 Status reshape(const ReshapeArguments& arguments);
+Status explain(const ExplainArguments& arguments);
 Status list(const ListArguments& arguments);
 
 }  // namespace gpusched::cli

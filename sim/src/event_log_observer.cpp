@@ -1,33 +1,14 @@
 #include "gpusched/sim/event_log_observer.hpp"
 
 #include <filesystem>
-#include <map>
+
+#include "pod_names.hpp"
 
 namespace gpusched::sim {
 
 namespace {
 
 constexpr std::size_t flush_bytes = 1U << 20;
-
-/// In the order in which the replay numbers its pods: jobs as they arrive, replicas of each.
-std::vector<std::string> pod_names(const Trace& trace, const SimulationOptions& options) {
-  std::vector<std::string> names;
-  std::map<std::uint32_t, int> seen;
-  const auto add = [&](std::uint32_t row) {
-    const TraceJob& job = trace.jobs[row];
-    for (std::int32_t replica = 0; replica < trace.specs[job.spec].replicas; ++replica) {
-      const int number = seen[row]++;
-      names.push_back(number == 0 ? job.id : job.id + "#" + std::to_string(number));
-    }
-  };
-  for (const std::uint32_t row : options.arrival_order) {
-    add(row);
-  }
-  for (std::uint32_t row = 0; row < trace.jobs.size() && options.arrival_order.empty(); ++row) {
-    add(row);
-  }
-  return names;
-}
 
 }  // namespace
 

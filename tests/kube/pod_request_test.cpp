@@ -94,11 +94,29 @@ TEST(PodRequestTest, RefusesWhatCannotBePlaced) {
   EXPECT_NE(error.message.find("container 'c': memory"), std::string::npos) << error.message;
 }
 
+TEST(PodRequestTest, RefusesIntentsThatContradictEachOther) {
+  using Annotations = std::vector<std::pair<std::string, std::string>>;
+  const std::vector<std::pair<Annotations, std::string>> cases = {
+      {{{"gpusched.io/mode", "mps"}, {"gpusched.io/isolation", "fault"}}, "mode mps contradicts isolation fault"},
+      {{{"gpusched.io/memory", "9Ti"}}, "gpu_memory_mib is 9437184"},
+      {{{"gpusched.io/max-slowdown", "0.5"}}, "'0.5', not a number from 1"},
+      {{{"gpusched.io/max-slowdown", "nan"}}, "'nan', not a number from 1"},
+  };
+  for (const auto& [annotations, words] : cases) {
+    PodSpec pod;
+    pod.containers = {{.name = "main", .requests = {}, .limits = {{"nvidia.com/gpu", "1"}}}};
+    pod.annotations = annotations;
+    const Result<GpuRequest> request = make_gpu_request(pod);
+    ASSERT_FALSE(request.ok()) << words;
+    EXPECT_NE(request.error().to_string().find(words), std::string::npos) << request.error().to_string();
+  }
+}
+
 TEST(PodRequestTest, ReadsOurAnnotations) {
   PodSpec pod = gpu_pod("nvidia.com/gpu", "1");
   pod.annotations = {{"gpusched.io/class", "burst"},      {"gpusched.io/isolation", "fault"},
                      {"gpusched.io/memory", "20Gi"},      {"gpusched.io/max-slowdown", "1.5"},
-                     {"gpusched.io/job-profile", "bert"}, {"gpusched.io/mode", "mps"},
+                     {"gpusched.io/job-profile", "bert"}, {"gpusched.io/mode", "mig"},
                      {"example.com/other", "kept out"}};
   const GpuRequest request = request_of(pod);
   EXPECT_EQ(request.job_class, JobClass::burst);
@@ -106,7 +124,7 @@ TEST(PodRequestTest, ReadsOurAnnotations) {
   EXPECT_EQ(request.gpu_memory_mib, 20480);
   EXPECT_EQ(request.max_slowdown, 1.5);
   EXPECT_EQ(request.job_profile, "bert");
-  EXPECT_EQ(request.mode, SharingMode::mps);
+  EXPECT_EQ(request.mode, SharingMode::mig);
   for (const auto& bad : {std::pair("gpusched.io/clas", "burst"), std::pair("gpusched.io/class", "bursty"),
                           std::pair("gpusched.io/memory", "much"), std::pair("gpusched.io/max-slowdown", "0.5")}) {
     pod.annotations = {bad};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
 namespace gpusched {
@@ -176,6 +177,11 @@ Status ClusterState::on(TimeNs, const HealthChanged& event) {
 Status ClusterState::on(TimeNs now, const PodSubmitted& event) {
   if (event.request.value >= requests_.size()) {
     return unknown("request class #" + std::to_string(event.request.value) + " is not known");
+  }
+  if (arrivals_[event.request.value] == 0) {  // the first of its class
+    if (Status sensible = check_gpu_request(requests_[event.request.value]); !sensible) {
+      return sensible;
+    }
   }
   if (event.pod.value >= pods_.size()) {
     pods_.resize(event.pod.value + std::size_t{1});
@@ -572,6 +578,9 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   const int kind_bit = 1 << kind;
   node.state.hosted_kinds = static_cast<std::uint8_t>(
       node.hosted_count[kind] > 0 ? node.state.hosted_kinds | kind_bit : node.state.hosted_kinds & ~kind_bit);
+  if (follows_gpus_ && placement.gpus.empty() && !node.state.gpus.empty()) {
+    changed_gpus_.push_back({placement.node, 0});  // its host resources changed: one GPU stands for the node
+  }
   const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];

@@ -21,6 +21,7 @@ struct ModeChoice {
   struct Refusal {
     std::uint64_t generation = 0;
     std::size_t log_position = 0;
+    bool lacked_host = false;  ///< some GPU only lacked CPU or memory of its node
   };
   ModeSearch search;
   std::vector<Refusal> refusals;  // by request class; generation 0: never refused

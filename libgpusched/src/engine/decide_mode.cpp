@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "engine/caches.hpp"
@@ -43,7 +44,9 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
       if (request.value >= modes.refusals.size()) {
         modes.refusals.resize(request.value + std::size_t{1});
       }
-      modes.refusals[request.value] = {search.index().generation(), search.index().change_log().size()};
+      modes.refusals[request.value] = {.generation = search.index().generation(),
+                                       .log_position = search.index().change_log().size(),
+                                       .lacked_host = search.lacked_host()};
     }
     return refuse_mode(request, search.reasons());
   }
@@ -88,6 +91,25 @@ Decision Engine::refuse_mode(RequestClassId request, const RejectCounts& reasons
   return Infeasible{reasons};
 }
 
+bool Engine::may_evict_on(NodeId node, RequestClassId request) const {
+  const std::int32_t priority = state_.request(request).priority;
+  const auto held = state_.held_by_priority();
+  if (!options_.preemption || held.empty() || held.front().first >= priority) {
+    return false;
+  }
+  const auto& pods = state_.node(node).pods;
+  return std::any_of(pods.begin(), pods.end(), [&](PodId pod) {
+    const GpuRequest& holder = state_.request(state_.pod(pod)->request);
+    return holder.priority < priority && holder.preemptible;
+  });
+}
+
+void Engine::forget_refusal(RequestClassId request) {
+  if (caches_->modes && request.value < caches_->modes->refusals.size()) {
+    caches_->modes->refusals[request.value] = {};
+  }
+}
+
 bool Engine::still_refused(RequestClassId request) {
   if (!chooses_mode(request) || request.value >= caches_->modes->refusals.size()) {
     return false;
@@ -101,8 +123,17 @@ bool Engine::still_refused(RequestClassId request) {
   search.start(state_, request, nullptr);
   const std::vector<std::uint32_t>& log = search.index().change_log();
   for (; refusal.log_position < log.size(); ++refusal.log_position) {
-    if (search.admits(log[refusal.log_position])) {
+    const std::uint32_t changed = log[refusal.log_position];
+    const NodeId node = state_.gpu_at(changed).first;
+    if (may_evict_on(node, request)) {
       return false;
+    }
+    const std::uint32_t first = refusal.lacked_host ? state_.first_gpu(node) : changed;
+    const std::size_t gpus = refusal.lacked_host ? state_.node(node).state.gpus.size() : 1;
+    for (std::uint32_t ordinal = first; ordinal < first + gpus; ++ordinal) {
+      if (search.admits(ordinal)) {
+        return false;
+      }
     }
   }
   return true;

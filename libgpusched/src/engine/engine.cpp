@@ -65,6 +65,7 @@ Decision Engine::decide(RequestClassId request, TimeNs now, std::optional<std::s
   if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
       held.front().first < wanted.priority) {
     if (auto preemption = find_preemption(request, scope)) {
+      forget_refusal(request);
       return *std::move(preemption);
     }
   }

@@ -43,6 +43,24 @@ ModeSet modes_for(const GpuRequest& request, const ModeRules& rules, std::uint32
   return modes;
 }
 
+/// Found by bisection on the law itself, for neighbours without spread: with spread it is less.
+std::int64_t most_mps_pressure(const TenantDemand& tenant, std::int64_t own, double tolerated,
+                               const PerfConstants& constants) {
+  const auto tolerates = [&](std::int64_t others) {
+    return mps_slowdown_beside(tenant, {.mean = others}, constants) <= tolerated;
+  };
+  if (!tolerates(0)) {
+    return -1;
+  }
+  std::int64_t least = 0;
+  std::int64_t beyond = std::int64_t{1} << 50;
+  while (beyond - least > 1) {
+    const std::int64_t middle = least + (beyond - least) / 2;
+    (tolerates(middle) ? least : beyond) = middle;
+  }
+  return own + least;
+}
+
 double expected_duration_s(JobClass job_class) {
   switch (job_class) {
     case JobClass::burst:
@@ -80,15 +98,13 @@ void ModeDemands::clear() {
   known_.clear();
 }
 
-const ModeDemand& ModeDemands::of(const ClusterState& state, RequestClassId request) {
+const ModeDemand& ModeDemands::learn(const ClusterState& state, RequestClassId request) {
   if (request.value >= known_.size()) {
     known_.resize(request.value + std::size_t{1}, 0);
     demands_.resize(known_.size());
   }
-  if (known_[request.value] == 0) {
-    known_[request.value] = 1;
-    demands_[request.value] = make(state, state.request(request));
-  }
+  known_[request.value] = 1;
+  demands_[request.value] = make(state, state.request(request));
   return demands_[request.value];
 }
 
@@ -104,6 +120,9 @@ ModeDemand ModeDemands::make(const ClusterState& state, const GpuRequest& reques
     demand.memory_mib = static_cast<std::int32_t>(std::min<std::int64_t>(needed, 1 << 30));
   }
   demand.tolerated = request.max_slowdown > 0 ? request.max_slowdown * rules_.weights.margin : unlimited_slowdown;
+  demand.time_slice_bound = TimeSliceBound(demand.tenant, demand.tolerated, rules_.perf);
+  demand.adds = partition_load(demand.tenant, rules_.perf);
+  demand.most_mps_pressure = most_mps_pressure(demand.tenant, demand.adds.mps.mean, demand.tolerated, rules_.perf);
   if (!request.trust_domain.empty()) {
     demand.trust_domain =
         trust_domains_.try_emplace(request.trust_domain, static_cast<std::uint32_t>(trust_domains_.size() + 1))

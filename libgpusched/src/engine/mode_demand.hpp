@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "gpusched/cluster/cluster_state.hpp"
+#include "gpusched/perf/partition_slowdown.hpp"
 #include "gpusched/perf/tenant_demand.hpp"
 #include "gpusched/policy/mode_rules.hpp"
 
@@ -21,9 +23,12 @@ struct ModeInstance {
 /// What the choice of mode needs to know of one kind of request, found once.
 struct ModeDemand {
   TenantDemand tenant;                  ///< on the whole GPU, planned: at its high load
+  PartitionLoad adds;                   ///< what it adds to a shared GPU
+  std::int64_t most_mps_pressure = 0;   ///< on a GPU, its own counted in, at which it stays within what it tolerates
   bool has_profile = false;             ///< false: the fallback stands in for it
   std::int32_t memory_mib = 0;          ///< footprint and context; 0 = not known, then it shares with nobody
   double tolerated = 0;                 ///< slowdown times the margin
+  TimeSliceBound time_slice_bound;      ///< of what it tolerates
   ModeSet modes = all_modes;            ///< by class, isolation, trust and the user's own word
   std::uint32_t trust_domain = 0;       ///< 0 = none
   bool loses_value_while_slow = false;  ///< batch: twice as slow holds its place twice as long
@@ -39,16 +44,21 @@ class ModeDemands {
  public:
   explicit ModeDemands(const ModeRules& rules) : rules_(rules) {}
 
-  const ModeDemand& of(const ClusterState& state, RequestClassId request);
+  /// The reference holds until clear().
+  const ModeDemand& of(const ClusterState& state, RequestClassId request) {
+    return request.value < known_.size() && known_[request.value] != 0 ? demands_[request.value]
+                                                                       : learn(state, request);
+  }
   void clear();
 
  private:
+  const ModeDemand& learn(const ClusterState& state, RequestClassId request);
   ModeDemand make(const ClusterState& state, const GpuRequest& request);
   std::vector<ModeInstance> instances_on(GpuModelId model, const GpuRequest& request, const ModeDemand& demand,
                                          const JobProfile& profile) const;
 
   const ModeRules& rules_;
-  std::vector<ModeDemand> demands_;
+  std::deque<ModeDemand> demands_;
   std::vector<char> known_;
   std::map<std::string, std::uint32_t> trust_domains_;
 };

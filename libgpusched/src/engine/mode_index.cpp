@@ -1,6 +1,7 @@
 #include "engine/mode_index.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "gpusched/model/gpu_catalog.hpp"
@@ -95,11 +96,14 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   shared.memory_mib = static_cast<std::int32_t>(node.spec.gpus[ref.gpu].memory_mib);
   shared.free_memory_mib = gpu.free_memory_mib;
   shared.limit = 1e9;
+  shared.most_mps_pressure = std::numeric_limits<std::int64_t>::max();
   for (const RequestClassId tenant : state.tenants(ref.node, ref.gpu)) {
     const ModeDemand& demand = demands.of(state, tenant);
     shared.load += mps ? demand.mps_load : demand.time_slice_load;
     shared.limit = std::min(shared.limit, mps ? demand.mps_limit : demand.time_slice_limit);
     shared.trust_domain = demand.trust_domain;
+    shared.sum += demand.adds;
+    shared.most_mps_pressure = std::min(shared.most_mps_pressure, demand.most_mps_pressure);
     ++shared.tenants;
   }
   shared.headroom = headroom(shared, mps ? ModeKind::mps : ModeKind::time_slice);

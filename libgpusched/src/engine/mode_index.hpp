@@ -26,6 +26,8 @@ class ModeIndex {
     std::int32_t memory_mib = 0;
     std::uint32_t trust_domain = 0;  ///< of its tenants, under MPS
     std::int32_t tenants = 0;
+    PartitionLoad sum;                   ///< over its tenants
+    std::int64_t most_mps_pressure = 0;  ///< least over its tenants
   };
   /// A place for one shape on GPUs of one occupancy.
   struct InstanceOption {

@@ -42,10 +42,11 @@ std::string_view to_string(ModeKind mode) {
 void ModeSearch::start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope) {
   state_ = &state;
   request_ = request;
-  demand_ = demands_.of(*state_, request);
+  demand_ = &demands_.of(*state_, request);
   in_scope_ = in_scope;
   best_ = {};
   reasons_ = {};
+  lacked_host_ = false;
   const GpuRequest& wanted = state_->request(request);
   checks_nodes_ = in_scope != nullptr || wanted.cpu_milli > 0 || wanted.memory_mib > 0;
   for (std::uint32_t shape = 0; shape < state_->shapes().size() && !checks_nodes_; ++shape) {
@@ -57,10 +58,9 @@ void ModeSearch::start(ClusterState& state, RequestClassId request, const std::v
 const std::array<ModeCandidate, mode_kind_count>& ModeSearch::best_by_mode() {
   std::uint32_t begin = 0;
   for (const ModePool& pool : rules_.pools) {
-    const std::uint32_t left = index_.gpu_count() - begin;
-    const auto size = pool.gpus == 0 ? left : static_cast<std::uint32_t>(std::min<std::int64_t>(pool.gpus, left));
-    search_pool(pool, begin, begin + size);
-    begin += size;
+    const std::uint32_t end = end_of_pool(pool, begin);
+    search_pool(pool, begin, end);
+    begin = end;
   }
   ModeCandidate& whole = best_[static_cast<std::size_t>(ModeKind::whole)];
   if (rules_.shares_first && std::any_of(best_.begin() + 1, best_.end(), [](const auto& c) { return c.found(); })) {
@@ -69,8 +69,13 @@ const std::array<ModeCandidate, mode_kind_count>& ModeSearch::best_by_mode() {
   return best_;
 }
 
+std::uint32_t ModeSearch::end_of_pool(const ModePool& pool, std::uint32_t begin) const {
+  const std::uint32_t left = index_.gpu_count() - begin;
+  return begin + (pool.gpus == 0 ? left : static_cast<std::uint32_t>(std::min<std::int64_t>(pool.gpus, left)));
+}
+
 void ModeSearch::search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end) {
-  const ModeSet modes = demand_.modes & pool.modes;
+  const ModeSet modes = demand_->modes & pool.modes;
   if ((modes & mode_bit(ModeKind::mig)) != 0) {
     if (rules_.layout == MigLayout::dynamic) {
       search_instances(begin, end);
@@ -95,8 +100,8 @@ void ModeSearch::offer(const ModeCandidate& candidate) {
 
 std::int64_t ModeSearch::cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const {
   const bool foresees = rules_.guard == ModeGuard::slowdown;
-  const double held_longer = foresees && demand_.loses_value_while_slow ? slowdown : 1.0;
-  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_.expected_s -
+  const double held_longer = foresees && demand_->loses_value_while_slow ? slowdown : 1.0;
+  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_->expected_s -
                       (mode == ModeKind::mps ? rules_.weights.mps_bonus : 0.0);
   return std::llround(cost * 1e6);
 }
@@ -118,16 +123,18 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
     return RejectReason::sharing_mismatch;
   }
   const GpuRequest& wanted = state_->request(request_);
-  if (node.state.cpu_free_milli < wanted.cpu_milli) {
-    return RejectReason::insufficient_cpu;
+  if (node.state.cpu_free_milli >= wanted.cpu_milli && node.state.memory_free_mib >= wanted.memory_mib) {
+    return RejectReason::none;
   }
-  return node.state.memory_free_mib < wanted.memory_mib ? RejectReason::insufficient_memory : RejectReason::none;
+  lacked_host_ = true;
+  return node.state.cpu_free_milli < wanted.cpu_milli ? RejectReason::insufficient_cpu
+                                                      : RejectReason::insufficient_memory;
 }
 
 void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
   const GpuIndex& gpus = state_->gpu_index();
   for (const std::uint16_t model : index_.models()) {
-    for (const ModeInstance& instance : demand_.instances[model]) {
+    for (const ModeInstance& instance : demand_->instances[model]) {
       bool found_cut = false;
       bool found_idle = false;
       for (const ModeIndex::InstanceOption& option : index_.instance_options(gpus, model, instance.shape)) {
@@ -151,7 +158,8 @@ void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
                .profile = instance.profile,
                .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
                .slowdown = instance.slowdown,
-               .setup_s = setup_s});
+               .setup_s = setup_s,
+               .value_lost = option.value_lost});
         if (found_cut && found_idle) {
           break;
         }
@@ -165,13 +173,13 @@ bool ModeSearch::opens_alone(ModeKind mode, double& slowdown) const {
   if (rules_.guard != ModeGuard::slowdown) {
     return true;
   }
-  const std::span<const TenantDemand> alone(&demand_.tenant, 1);
+  const std::span<const TenantDemand> alone(&demand_->tenant, 1);
   if (mode == ModeKind::mps) {
     mps_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
   } else {
     time_slice_slowdown(alone, rules_.perf, std::span(&slowdown, 1));
   }
-  return slowdown <= demand_.tolerated;
+  return slowdown <= demand_->tolerated;
 }
 
 void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
@@ -187,7 +195,10 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
         ordinal = idle.previous(ordinal);
       }
       if (ordinal != none && ordinal >= begin) {
-        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0), .mode = ModeKind::whole, .ordinal = ordinal});
+        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0),
+               .mode = ModeKind::whole,
+               .ordinal = ordinal,
+               .value_lost = 1.0});
       }
     }
     for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
@@ -207,14 +218,16 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
       fresh.memory_mib = static_cast<std::int32_t>(state_->node(node).spec.gpus[device].memory_mib);
       fresh.free_memory_mib = fresh.memory_mib;
       fresh.limit = std::numeric_limits<double>::max();
-      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_.memory_mib) {
+      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_->memory_mib) {
         continue;
       }
-      offer({.cost = cost_of(mode, shared_value_lost(fresh, mode, true), slowdown, rules_.delays.create_s),
+      const double lost = shared_value_lost(fresh, mode, true);
+      offer({.cost = cost_of(mode, lost, slowdown, rules_.delays.create_s),
              .mode = mode,
              .ordinal = ordinal,
              .slowdown = slowdown,
-             .setup_s = rules_.delays.create_s});
+             .setup_s = rules_.delays.create_s,
+             .value_lost = lost});
     }
   }
 }
@@ -222,71 +235,57 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
 double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const {
   ModeIndex::Shared after = gpu;
   const bool mps = mode == ModeKind::mps;
-  after.load += mps ? demand_.mps_load : demand_.time_slice_load;
-  after.limit = std::min(after.limit, mps ? demand_.mps_limit : demand_.time_slice_limit);
-  after.free_memory_mib -= demand_.memory_mib;
+  after.load += mps ? demand_->mps_load : demand_->time_slice_load;
+  after.limit = std::min(after.limit, mps ? demand_->mps_limit : demand_->time_slice_limit);
+  after.free_memory_mib -= demand_->memory_mib;
   ++after.tenants;
   const double before = opens ? 1.0 : ModeValue::of_shared(gpu.headroom, rules_.weights.wholeness);
   return before - ModeValue::of_shared(index_.headroom(after, mode), rules_.weights.wholeness);
 }
 
-RejectReason ModeSearch::join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
-  if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_.memory_mib) {
-    return RejectReason::insufficient_gpu_memory;
-  }
-  if (mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_.trust_domain) {
-    return RejectReason::trust_domain_mismatch;
-  }
-  return RejectReason::none;
-}
-
 void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end) {
   const IndexBitset& open = index_.open(mode);
-  weighed_.clear();
+  const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
+  Join join;
+  bool some_take_it = false;  // by everything but the slowdowns
   std::size_t looked_at = 0;
   for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
-    const ModeIndex::Shared& gpu = index_.shared(ordinal);
-    RejectReason reason = join_reason(gpu, mode);
-    if (reason == RejectReason::none) {
-      reason = node_reason(ordinal, mode);
-    }
-    if (reason != RejectReason::none) {
-      ++reasons_[static_cast<std::size_t>(reason)];
-    } else {
-      weighed_.push_back({rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false), ordinal});
-    }
-    if (++looked_at % window == 0 && !weighed_.empty()) {
-      pick_shared(mode);
-      if (best_[static_cast<std::size_t>(mode)].found()) {
-        return;
+    if (join_reason(index_.shared(ordinal), mode) == RejectReason::none) {
+      // Once some GPU counts, its node is looked at only where nothing else stands against it.
+      if (!some_take_it) {
+        some_take_it = node_reason(ordinal, mode) == RejectReason::none;
+        if (some_take_it) {
+          weigh_join(ordinal, mode, slowdown_beside(ordinal, mode), join);
+        }
+      } else if (const double slowdown = slowdown_beside(ordinal, mode);
+                 slowdown > 0 && node_reason(ordinal, mode) == RejectReason::none) {
+        weigh_join(ordinal, mode, slowdown, join);
       }
-      weighed_.clear();
+    }
+    if (++looked_at % window == 0 && some_take_it) {
+      if (join.candidate.found() || best.found()) {
+        break;
+      }
+      some_take_it = false;
     }
   }
-  pick_shared(mode);
+  if (join.candidate.found()) {
+    offer(join.candidate);
+  }
 }
 
-void ModeSearch::pick_shared(ModeKind mode) {
-  // Cheapest first: the slowdown is predicted only of those that can still win.
-  for (;;) {
-    const auto cheapest = std::min_element(weighed_.begin(), weighed_.end(), [](const Weighed& a, const Weighed& b) {
-      return std::tuple(a.lower_bound, a.ordinal) < std::tuple(b.lower_bound, b.ordinal);
-    });
-    const ModeCandidate& best = best_[static_cast<std::size_t>(mode)];
-    if (cheapest == weighed_.end() || (best.found() && cost_of(mode, cheapest->lower_bound, 1.0, 0.0) >= best.cost)) {
-      return;
-    }
-    const double slowdown = slowdown_beside(cheapest->ordinal, mode);
-    if (slowdown > 0) {
-      offer({.cost = cost_of(mode, cheapest->lower_bound, slowdown, 0.0),
-             .mode = mode,
-             .ordinal = cheapest->ordinal,
-             .slowdown = slowdown});
-    } else {
-      ++reasons_[static_cast<std::size_t>(RejectReason::slowdown_exceeded)];
-    }
-    *cheapest = weighed_.back();
-    weighed_.pop_back();
+void ModeSearch::weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join) {
+  if (slowdown == 0) {
+    return;
+  }
+  const ModeIndex::Shared& gpu = index_.shared(ordinal);
+  const double lost = rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false);
+  const std::int64_t cost = cost_of(mode, lost, slowdown, 0.0);
+  const std::int64_t key = rules_.spreads ? 0 : cost;
+  if (!join.candidate.found() || std::tuple(key, lost) < std::tuple(join.key, join.value_lost)) {
+    join = {.key = key,
+            .value_lost = lost,
+            .candidate = {.cost = cost, .mode = mode, .ordinal = ordinal, .slowdown = slowdown, .value_lost = lost}};
   }
 }
 
@@ -294,26 +293,39 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
   if (rules_.guard != ModeGuard::slowdown) {
     return 1.0;  // whoever asks for no guard gets no prediction either
   }
+  const ModeIndex::Shared& gpu = index_.shared(ordinal);
+  if (is_surely_too_slow(gpu, mode)) {
+    return 0;  // most GPUs
+  }
+  const double own = predict(*demand_, gpu.sum, mode);
+  return own <= demand_->tolerated && residents_tolerate(ordinal, mode) ? own : 0;
+}
+
+bool ModeSearch::is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const {
+  return mode == ModeKind::mps ? gpu.sum.mps.mean + demand_->adds.mps.mean >
+                                     std::min(gpu.most_mps_pressure, demand_->most_mps_pressure)
+                               : demand_->time_slice_bound.is_exceeded_beside(gpu.sum);
+}
+
+double ModeSearch::predict(const ModeDemand& tenant, const PartitionLoad& others, ModeKind mode) const {
+  return mode == ModeKind::mps ? mps_slowdown_beside(tenant.tenant, others.mps, rules_.perf)
+                               : time_slice_slowdown_beside(tenant.tenant, others, rules_.perf);
+}
+
+bool ModeSearch::residents_tolerate(std::uint32_t ordinal, ModeKind mode) {
+  PartitionLoad all = index_.shared(ordinal).sum;
+  all += demand_->adds;
   const auto [node, device] = state_->gpu_at(ordinal);
-  tenants_.assign(1, demand_.tenant);
-  tolerated_.assign(1, demand_.tolerated);
   for (const RequestClassId tenant : state_->tenants(node, device)) {
     const ModeDemand& demand = demands_.of(*state_, tenant);
-    tenants_.push_back(demand.tenant);
-    tolerated_.push_back(demand.tolerated);
-  }
-  slowdowns_.resize(tenants_.size());
-  if (mode == ModeKind::mps) {
-    mps_slowdown(tenants_, rules_.perf, slowdowns_);
-  } else {
-    time_slice_slowdown(tenants_, rules_.perf, slowdowns_);
-  }
-  for (std::size_t i = 0; i < slowdowns_.size(); ++i) {
-    if (slowdowns_[i] > tolerated_[i]) {
-      return 0;
+    PartitionLoad others = all;
+    others -= demand.adds;
+    if ((mode == ModeKind::time_slice && demand.time_slice_bound.is_exceeded_beside(others)) ||
+        predict(demand, others, mode) > demand.tolerated) {
+      return false;
     }
   }
-  return slowdowns_[0];
+  return true;
 }
 
 Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
@@ -334,7 +346,7 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
       const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
       part.sharing = mps ? PartitionSharing::mps : PartitionSharing::time_slice;
       part.share_milli = static_cast<std::uint16_t>(milli_per_unit / cap);
-      part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_.memory_mib;
+      part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_->memory_mib;
       break;
     }
   }
@@ -375,7 +387,7 @@ void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
         const MigShape& shape = shapes[static_cast<std::size_t>(instance.shape)];
         return shape.compute_slices == part.compute_slices && shape.memory_units == part.units;
       };
-      const auto& instances = demand_.instances[gpu.model];
+      const auto& instances = demand_->instances[gpu.model];
       const auto instance = std::find_if(instances.begin(), instances.end(), fits);
       if (instance == instances.end() || (gpu.mig_occupancy & range.mask()) != 0) {
         continue;
@@ -387,14 +399,34 @@ void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
              .ordinal = ordinal,
              .profile = instance->profile,
              .range = range,
-             .slowdown = instance->slowdown});
+             .slowdown = instance->slowdown,
+             .value_lost = size});
       break;
     }
   }
 }
 
+void ModeSearch::count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
+  for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
+    const IndexBitset& open = index_.open(mode);
+    for (std::uint32_t ordinal = (modes & mode_bit(mode)) != 0 ? open.next(begin) : none; ordinal < end;
+         ordinal = open.next(ordinal + 1)) {
+      RejectReason reason = join_reason(index_.shared(ordinal), mode);
+      reason = reason == RejectReason::none ? node_reason(ordinal, mode) : reason;
+      reason = reason == RejectReason::none ? RejectReason::slowdown_exceeded : reason;  // it was not taken
+      ++reasons_[static_cast<std::size_t>(reason)];
+    }
+  }
+}
+
 const RejectCounts& ModeSearch::reasons() {
-  // Shared GPUs were counted as they were looked at; the rest is full, or cut and without a place.
+  // Only who is refused asks: each shared GPU is named its reason; the rest is full, or cut and without a place.
+  std::uint32_t begin = 0;
+  for (const ModePool& pool : rules_.pools) {
+    const std::uint32_t end = end_of_pool(pool, begin);
+    count_shared(demand_->modes & pool.modes, begin, end);
+    begin = end;
+  }
   const GpuIndex& gpus = state_->gpu_index();
   std::uint32_t counted = 0;
   for (const std::uint32_t count : reasons_) {
@@ -422,7 +454,7 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
   if (gpu.mig_occupancy != 0) {
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
     return std::any_of(
-        demand_.instances[gpu.model].begin(), demand_.instances[gpu.model].end(), [&](const ModeInstance& instance) {
+        demand_->instances[gpu.model].begin(), demand_->instances[gpu.model].end(), [&](const ModeInstance& instance) {
           const auto places = lattice.placements_of(instance.shape);
           return std::any_of(places.begin(), places.end(),
                              [&](const MigPlacement& place) { return (place.range.mask() & gpu.mig_occupancy) == 0; });
@@ -432,7 +464,7 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
     return false;
   }
   const ModeKind mode = gpu.sharing == PartitionSharing::mps ? ModeKind::mps : ModeKind::time_slice;
-  return (demand_.modes & mode_bit(mode)) != 0 && index_.open(mode).contains(ordinal) &&
+  return (demand_->modes & mode_bit(mode)) != 0 && index_.open(mode).contains(ordinal) &&
          join_reason(index_.shared(ordinal), mode) == RejectReason::none && slowdown_beside(ordinal, mode) > 0;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpusched/engine/decision.hpp"
+#include "gpusched/engine/explanation.hpp"
 #include "gpusched/filter/request_filter.hpp"
 
 #include "engine/mode_demand.hpp"
@@ -20,8 +21,9 @@ struct ModeCandidate {
   std::uint32_t ordinal = IndexBitset::none;  ///< of the GPU
   MigProfileId profile{};                     ///< of an instance
   SliceRange range{};
-  double slowdown = 1;  ///< predicted, of the job itself
-  double setup_s = 0;   ///< until the partition can be used
+  double slowdown = 1;    ///< predicted, of the job itself
+  double setup_s = 0;     ///< until the partition can be used
+  double value_lost = 0;  ///< of the GPU, without the time it is held for
 
   bool found() const { return ordinal != IndexBitset::none; }
 };
@@ -42,8 +44,17 @@ class ModeSearch {
   const std::array<ModeCandidate, mode_kind_count>& best_by_mode();
   /// After best_by_mode() found nothing: GPUs by reason.
   const RejectCounts& reasons();
+  /// After best_by_mode(): whether some GPU was passed over because its node has too little CPU or memory left.
+  bool lacked_host() const { return lacked_host_; }
   /// Whether this GPU alone has a place for the job.
   bool admits(std::uint32_t ordinal);
+  // For explanations, between start() and the next change.
+  /// Why the mode is out of the question whatever the GPUs.
+  ModeBar bar(ModeKind mode) const;
+  CostTerms terms(const ModeCandidate& candidate) const;
+  /// Every GPU by the reason why it does not take the job in this mode; `none` where it does.
+  RejectCounts refusals(ModeKind mode);
+  std::int64_t memory_needed_mib() const { return demand_->memory_mib; }
   /// The assignment that carries out a candidate.
   Candidate placement(const ModeCandidate& chosen) const;
 
@@ -54,9 +65,11 @@ class ModeSearch {
     std::int16_t start = 0;
     std::int16_t units = 0;
   };
-  struct Weighed {
-    double lower_bound = 0;
-    std::uint32_t ordinal = 0;
+  /// The shared GPU that a job joins: the least by (key, value lost), the lowest among equals.
+  struct Join {
+    std::int64_t key = 0;
+    double value_lost = 0;
+    ModeCandidate candidate;
   };
 
   void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
@@ -64,12 +77,27 @@ class ModeSearch {
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
-  void pick_shared(ModeKind mode);
+  void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
-  RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const;
+  RejectReason gpu_reason(std::uint32_t ordinal, ModeKind mode);
+  RejectReason instance_reason(const Node& node, const GpuState& gpu) const;
+  RejectReason share_reason(std::uint32_t ordinal, const Node& node, const GpuState& gpu, ModeKind mode);
+  RejectReason join_reason(const ModeIndex::Shared& gpu, ModeKind mode) const {
+    if (rules_.guard != ModeGuard::none && gpu.free_memory_mib < demand_->memory_mib) {
+      return RejectReason::insufficient_gpu_memory;
+    }
+    const bool crosses = mode == ModeKind::mps && rules_.respects_trust && gpu.trust_domain != demand_->trust_domain;
+    return crosses ? RejectReason::trust_domain_mismatch : RejectReason::none;
+  }
   /// The job's own predicted slowdown beside the tenants, or 0 where somebody would be slowed too much.
   double slowdown_beside(std::uint32_t ordinal, ModeKind mode);
+  /// A quick no, by the means of the loads alone.
+  bool is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const;
+  double predict(const ModeDemand& tenant, const PartitionLoad& others, ModeKind mode) const;
+  bool residents_tolerate(std::uint32_t ordinal, ModeKind mode);
+  void count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  std::uint32_t end_of_pool(const ModePool& pool, std::uint32_t begin) const;
   double shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const;
   std::int64_t cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const;
   bool opens_alone(ModeKind mode, double& slowdown) const;
@@ -81,14 +109,12 @@ class ModeSearch {
   ModeIndex index_;
   ClusterState* state_ = nullptr;  // of the search that runs
   RequestClassId request_;
-  ModeDemand demand_;  // a copy: looking at residents may move the table
+  const ModeDemand* demand_ = nullptr;
   const std::vector<char>* in_scope_ = nullptr;
   bool checks_nodes_ = false;
+  bool lacked_host_ = false;
   std::array<ModeCandidate, mode_kind_count> best_{};
   RejectCounts reasons_{};
-  std::vector<Weighed> weighed_;
-  std::vector<TenantDemand> tenants_;
-  std::vector<double> slowdowns_, tolerated_;
 };
 
 }  // namespace gpusched

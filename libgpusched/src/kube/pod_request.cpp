@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "gpusched/base/units.hpp"
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/kube/quantity.hpp"
 #include "gpusched/kube/resource_name.hpp"
 
@@ -279,6 +280,9 @@ Result<GpuRequest> make_gpu_request(const PodSpec& pod) {
   request.node_labels = pod.node_selector;
   std::sort(request.node_labels.begin(), request.node_labels.end());
   request.priority = pod.priority;
+  if (Status sensible = check_gpu_request(request); !sensible) {
+    return sensible.error();
+  }
   return request;
 }
 

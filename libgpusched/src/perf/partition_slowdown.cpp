@@ -12,51 +12,18 @@ namespace {
 constexpr double unit = static_cast<double>(milli_per_unit);
 constexpr double square = unit * unit;  // products of two thousandths
 
-/// What tenants add to their partition, in millionths: the means, and the squares of how far each may rise above its
-/// mean. Tenants do not peak together, so the squares add up, not the spreads.
-struct Pressure {
-  std::int64_t mean = 0;
-  std::int64_t spread_squares = 0;
-
-  Pressure& operator+=(const Pressure& other) {
-    mean += other.mean;
-    spread_squares += other.spread_squares;
-    return *this;
-  }
-  Pressure operator-(const Pressure& other) const { return {mean - other.mean, spread_squares - other.spread_squares}; }
-  /// With `share` of the joint spread.
-  double at(double share) const {
-    const auto squares = static_cast<double>(spread_squares);
-    return (static_cast<double>(mean) + (spread_squares > 0 ? share * std::sqrt(squares) : 0.0)) / square;
-  }
-  bool none() const { return mean == 0 && spread_squares == 0; }
-};
-
 Pressure pressure(std::int64_t weight_milli, std::int64_t mean_milli, std::int64_t spread_milli) {
   const std::int64_t spread = weight_milli * spread_milli;
   return {weight_milli * mean_milli, spread * spread};
 }
 
-struct Contribution {
-  Pressure closed_busy;  // a u
-  Pressure load;         // rho
-  Pressure bandwidth;    // m, by the share of time in which it is busy
-};
+/// With `share` of the joint spread.
+double at(const Pressure& of, double share) {
+  const double spread = of.spread_squares > 0 ? share * std::sqrt(static_cast<double>(of.spread_squares)) : 0.0;
+  return (static_cast<double>(of.mean) + spread) / square;
+}
 
 std::int64_t at_most_always(std::int64_t milli) { return std::min(milli_per_unit, milli); }
-
-Contribution contribution(const TenantDemand& tenant) {
-  if (tenant.service) {
-    const std::int64_t busy = at_most_always(tenant.load_milli);
-    const std::int64_t rise = at_most_always(std::int64_t{tenant.load_milli} + tenant.load_spread_milli) - busy;
-    return {.closed_busy = {},
-            .load = pressure(milli_per_unit, tenant.load_milli, tenant.load_spread_milli),
-            .bandwidth = pressure(tenant.dram_active_milli, busy, rise)};
-  }
-  return {.closed_busy = pressure(tenant.engine_active_milli, tenant.activity_milli, tenant.activity_spread_milli),
-          .load = {},
-          .bandwidth = pressure(tenant.dram_active_milli, tenant.activity_milli, tenant.activity_spread_milli)};
-}
 
 /// What a tenant takes from its neighbours under MPS.
 Pressure mps_pressure(const TenantDemand& tenant, const PerfConstants& constants) {
@@ -86,11 +53,11 @@ double queue_response(double stretch, double load) {
   return left > 0 ? std::min(saturated_slowdown, stretch / left) : saturated_slowdown;
 }
 
-double time_slice_of(const TenantDemand& tenant, const Contribution& others, const PerfConstants& c) {
+double time_slice_of(const TenantDemand& tenant, const PartitionLoad& others, const PerfConstants& c) {
   const double share = judged_at(tenant, c);
   const double own = tenant.service ? 0 : tenant.engine_active_milli / unit;
-  const double busy = others.closed_busy.at(share) + own;  // A
-  const double others_load = others.load.at(share);
+  const double busy = at(others.closed_busy, share) + own;  // A
+  const double others_load = at(others.load, share);
   const double load = others_load + (tenant.service ? own_load(tenant) : 0);  // R
   const double saturation = std::clamp((busy + load - c.switch_onset) / c.switch_width, 0.0, 1.0);
   const double tax = 1 + c.switch_tax * saturation;
@@ -99,7 +66,7 @@ double time_slice_of(const TenantDemand& tenant, const Contribution& others, con
     return saturated_slowdown;
   }
   const double k = tenant.slice_slowdown_milli / unit;
-  const double bandwidth = 1 + c.bandwidth_weight * (tenant.dram_active_milli / unit) * others.bandwidth.at(share);
+  const double bandwidth = 1 + c.bandwidth_weight * (tenant.dram_active_milli / unit) * at(others.bandwidth, share);
   if (!tenant.service) {
     return std::min(saturated_slowdown, k * bandwidth * std::max(1.0, tax * busy / left));
   }
@@ -109,6 +76,48 @@ double time_slice_of(const TenantDemand& tenant, const Contribution& others, con
 
 }  // namespace
 
+TimeSliceBound::TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants)
+    : tolerated_(tolerated),
+      most_(tolerated * (1 + 1e-9) + 1e-9),
+      tax_(constants.switch_tax),
+      rise_(1 / constants.switch_width) {
+  GPUSCHED_CHECK(tenant.slice_slowdown_milli == milli_per_unit, "the bound holds on a whole GPU");
+  const double engine = tenant.service ? 0 : tenant.engine_active_milli / unit;
+  const double load = tenant.service ? own_load(tenant) : 0;
+  own_ = tenant.service ? 1 + tolerated * load : engine;
+  free_ = constants.switch_onset - engine - load;
+}
+
+PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants) {
+  if (tenant.service) {
+    const std::int64_t busy = at_most_always(tenant.load_milli);
+    const std::int64_t rise = at_most_always(std::int64_t{tenant.load_milli} + tenant.load_spread_milli) - busy;
+    return {.closed_busy = {},
+            .load = pressure(milli_per_unit, tenant.load_milli, tenant.load_spread_milli),
+            .bandwidth = pressure(tenant.dram_active_milli, busy, rise),
+            .mps = mps_pressure(tenant, constants)};
+  }
+  return {.closed_busy = pressure(tenant.engine_active_milli, tenant.activity_milli, tenant.activity_spread_milli),
+          .load = {},
+          .bandwidth = pressure(tenant.dram_active_milli, tenant.activity_milli, tenant.activity_spread_milli),
+          .mps = mps_pressure(tenant, constants)};
+}
+
+double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoad& others,
+                                  const PerfConstants& constants) {
+  // Nothing is switched where nobody else has work.
+  const bool alone = others.closed_busy.none() && others.load.none();
+  return alone ? exclusive_slowdown(tenant) : time_slice_of(tenant, others, constants);
+}
+
+double mps_slowdown_beside(const TenantDemand& tenant, const Pressure& others, const PerfConstants& constants) {
+  const double stretch = 1 + at(others, judged_at(tenant, constants));
+  const double k = tenant.slice_slowdown_milli / unit;
+  const double engine = tenant.engine_active_milli / unit;
+  return tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, own_load(tenant)))
+                        : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
+}
+
 double exclusive_slowdown(const TenantDemand& tenant) {
   const double k = tenant.slice_slowdown_milli / unit;
   return tenant.service ? k * queue_response(1, own_load(tenant)) : k;
@@ -117,21 +126,14 @@ double exclusive_slowdown(const TenantDemand& tenant) {
 void time_slice_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& constants,
                          std::span<double> slowdown) {
   GPUSCHED_CHECK(slowdown.size() == tenants.size(), "one place per tenant");
-  Contribution all;
+  PartitionLoad all;
   for (const TenantDemand& tenant : tenants) {
-    const Contribution one = contribution(tenant);
-    all.closed_busy += one.closed_busy;
-    all.load += one.load;
-    all.bandwidth += one.bandwidth;
+    all += partition_load(tenant, constants);
   }
   for (std::size_t i = 0; i < tenants.size(); ++i) {
-    const Contribution own = contribution(tenants[i]);
-    const Contribution others{.closed_busy = all.closed_busy - own.closed_busy,
-                              .load = all.load - own.load,
-                              .bandwidth = all.bandwidth - own.bandwidth};
-    // Nothing is switched where nobody else has work.
-    const bool alone = others.closed_busy.none() && others.load.none();
-    slowdown[i] = alone ? exclusive_slowdown(tenants[i]) : time_slice_of(tenants[i], others, constants);
+    PartitionLoad others = all;
+    others -= partition_load(tenants[i], constants);
+    slowdown[i] = time_slice_slowdown_beside(tenants[i], others, constants);
   }
 }
 
@@ -142,12 +144,9 @@ void mps_slowdown(std::span<const TenantDemand> tenants, const PerfConstants& co
     all += mps_pressure(tenant, constants);
   }
   for (std::size_t i = 0; i < tenants.size(); ++i) {
-    const TenantDemand& tenant = tenants[i];
-    const double stretch = 1 + (all - mps_pressure(tenant, constants)).at(judged_at(tenant, constants));
-    const double k = tenant.slice_slowdown_milli / unit;
-    const double engine = tenant.engine_active_milli / unit;
-    slowdown[i] = tenant.service ? std::min(saturated_slowdown, k * queue_response(stretch, own_load(tenant)))
-                                 : std::min(saturated_slowdown, k * (1 - engine + engine * stretch));
+    Pressure others = all;
+    others -= mps_pressure(tenants[i], constants);
+    slowdown[i] = mps_slowdown_beside(tenants[i], others, constants);
   }
 }
 

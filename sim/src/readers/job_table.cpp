@@ -1,6 +1,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
 #include "readers/gtf_names.hpp"
@@ -151,7 +152,12 @@ class JobTable : public GtfTable {
     spec.true_profile = values_[at().true_profile];
     return checker_.integer("replicas", values_[at().replicas], 1, max_replicas, spec.replicas) &&
            parse_gang_min(spec) && parse_amounts(spec.request) && parse_words(spec.request) &&
-           parse_constraints(spec.request);
+           parse_constraints(spec.request) && check_sense(spec.request);
+  }
+
+  bool check_sense(const GpuRequest& request) {
+    const Status sensible = check_gpu_request(request);
+    return sensible.ok() || checker_.reject("contradictory_request", sensible.error().to_string());
   }
 
   bool parse_gang_min(JobSpec& spec) {

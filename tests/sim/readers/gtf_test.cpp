@@ -179,9 +179,9 @@ ReadOutcome full_trace() {
                    "think_s,checkpoint_s,ckpt_cost_s,restart_cost_s,elastic_min,elastic_max,isolation,affinity,"
                    "state,obs_start_s,obs_wait_s,censored,ref_gpu,perf,x_own,true_profile,trust_domain\n"
                    "j0,batch,burst,0.5,10.000000001,99,2,500,8192,time_slice,,1.25,prof,zone=a|disk=ssd,T4|P100,"
-                   "4,g0,3,1500,2048,-7,0,Burstable,\"t,1\",u,q,100,60,j1|j2,1.50,300,2,30,1,8,memory,spread:2,"
+                   "4,g0,3,1500,2048,-7,0,Burstable,\"t,1\",u,q,100,60,j1|j2,1.50,300,2,30,1,8,none,spread:2,"
                    "completed,1,0.5,1,T4,A100=1|H100=1.9,\"own\nvalue\",real,team-a\n"
-                   "j1,session,dev,1,,,1,,,mig,1g.10gb,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,007,,\n"
+                   "j1,session,dev,1,,,1,,,mig,1g.10gb,,,,,,,,,,,,,,,,,,,,,,,,,memory,,,,,,,,007,,\n"
                    "j2,pod,,1,5,,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n",
                    "jobs.csv", outcome)
           .ok());
@@ -232,13 +232,25 @@ TEST(GtfReaderTest, InterpretsTheColumnsOfAJob) {
   expected.request.priority = -7;
   expected.request.preemptible = false;
   expected.request.job_class = JobClass::burst;
-  expected.request.isolation = Isolation::memory;
   expected.request.max_slowdown = 1.25;
   expected.request.job_profile = "prof";
   expected.request.trust_domain = "team-a";
   expected.true_profile = "real";
   EXPECT_EQ(trace.specs[job.spec], expected);
   EXPECT_EQ(trace.jobs[1].duration_ns, -1);
+  EXPECT_EQ(trace.specs[trace.jobs[1].spec].request.isolation, Isolation::memory);
+}
+
+TEST(GtfReaderTest, ARowThatContradictsItselfIsDroppedWithTheReason) {
+  const ReadOutcome outcome = read_ok(
+      "id,kind,submit_s,num_gpu,mode,isolation\n"
+      "j0,batch,0,1,mps,fault\n"
+      "j1,batch,1,1,mig,fault\n",
+      "jobs.csv");
+  EXPECT_EQ(outcome.report.kept, 1);
+  EXPECT_EQ(outcome.report.dropped.at("contradictory_request"), 1);
+  ASSERT_EQ(outcome.report.examples.size(), 1U);
+  EXPECT_NE(outcome.report.examples[0].find("mode mps contradicts isolation fault"), std::string::npos);
 }
 
 TEST(GtfReaderTest, InterpretsTheColumnsOfANode) {

@@ -106,7 +106,7 @@ class ClusterState {
 
   /// From now on changes of single GPUs are noted, for take_changed_gpus().
   void follow_gpus() { follows_gpus_ = true; }
-  /// GPUs whose state changed since the last call; some may be named twice.
+  /// GPUs that changed since the last call, or one of a node whose CPU or memory did; some may be named twice.
   std::vector<GpuRef> take_changed_gpus();
 
   /// Pods that hold resources, by priority, ascending; priorities without any are absent.

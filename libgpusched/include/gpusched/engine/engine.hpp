@@ -10,6 +10,7 @@
 #include "gpusched/cluster/cluster_state.hpp"
 #include "gpusched/cluster/node_index.hpp"
 #include "gpusched/engine/decision.hpp"
+#include "gpusched/engine/explanation.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/registry.hpp"
 
@@ -56,6 +57,9 @@ class Engine {
 
   /// The best decision for one request. `scope` limits it to the nodes the caller offers; nullopt = all.
   Decision decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope = std::nullopt);
+  /// Why decide() answers as it does, and which edits of the request would change the answer. As it decides some
+  /// hundred edited requests it numbers those; nothing else changes.
+  Explanation explain(RequestClassId request, TimeNs now);
   /// True: decide() would refuse this request as it did when it was last asked, because no GPU that changed since takes
   /// it. False says nothing. Only for jobs that state intent under a policy that chooses modes; cheap.
   bool still_refused(RequestClassId request);
@@ -80,6 +84,9 @@ class Engine {
   Decision refuse_mode(RequestClassId request, const RejectCounts& reasons) const;
   bool chooses_mode(RequestClassId request) const;
   bool is_over_share(RequestClassId request) const;
+  bool may_evict_on(NodeId node, RequestClassId request) const;
+  void forget_refusal(RequestClassId request);
+  std::vector<ModeOption> explain_modes(RequestClassId request);
   Decision decide_several_instances(RequestClassId request, const std::vector<char>* in_scope);
   RejectCounts mig_reasons(RequestClassId request, const std::vector<char>* in_scope);
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;

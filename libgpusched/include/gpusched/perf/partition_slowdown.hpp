@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -16,6 +17,79 @@ inline constexpr double saturated_slowdown = 1e6;
 // of a closed job the time per step, of a service the mean response over the service time, its own queueing included.
 // A closed job is told the slowdown while it works, whatever its activity. Formulas: docs/models/slowdown.md.
 // `slowdown` has one place per tenant. No allocation, no C library: a partition of eight costs about 100 ns.
+
+/// What tenants add to their partition, in millionths: the mean, and the squares of how far each may rise above its own.
+/// Tenants do not peak together, so the squares add up, not the spreads. Sums are exact, whatever their order.
+struct Pressure {
+  std::int64_t mean = 0;
+  std::int64_t spread_squares = 0;
+
+  Pressure& operator+=(const Pressure& other) {
+    mean += other.mean;
+    spread_squares += other.spread_squares;
+    return *this;
+  }
+  Pressure& operator-=(const Pressure& other) {
+    mean -= other.mean;
+    spread_squares -= other.spread_squares;
+    return *this;
+  }
+  bool none() const { return mean == 0 && spread_squares == 0; }
+};
+
+/// What tenants add up to on one partition.
+struct PartitionLoad {
+  Pressure closed_busy;  ///< a u of closed jobs
+  Pressure load;         ///< rho of services
+  Pressure bandwidth;    ///< m, by the share of time in which the tenant is busy
+  Pressure mps;          ///< what tenants take from their neighbours under MPS
+
+  PartitionLoad& operator+=(const PartitionLoad& other) {
+    closed_busy += other.closed_busy;
+    load += other.load;
+    bandwidth += other.bandwidth;
+    mps += other.mps;
+    return *this;
+  }
+  PartitionLoad& operator-=(const PartitionLoad& other) {
+    closed_busy -= other.closed_busy;
+    load -= other.load;
+    bandwidth -= other.bandwidth;
+    mps -= other.mps;
+    return *this;
+  }
+};
+PartitionLoad partition_load(const TenantDemand& tenant, const PerfConstants& constants);
+
+/// One tenant beside the sum of the others: what the functions below give for it, to the bit, and no less the more the
+/// others add up to.
+double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoad& others,
+                                  const PerfConstants& constants);
+double mps_slowdown_beside(const TenantDemand& tenant, const Pressure& others, const PerfConstants& constants);
+
+/// A quick no: whether a tenant on a whole GPU is surely slowed more than it tolerates. Time slicing without bandwidth
+/// and waiting makes tax x (closed jobs + t x load) <= t a necessary condition, which takes no division.
+class TimeSliceBound {
+ public:
+  TimeSliceBound() = default;
+  TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants);
+
+  /// True only where time_slice_slowdown_beside() > tolerated. False says nothing.
+  bool is_exceeded_beside(const PartitionLoad& others) const {
+    if (others.closed_busy.mean == 0 && others.load.mean == 0) {
+      return false;
+    }
+    const double busy = 1e-6 * static_cast<double>(others.closed_busy.mean);  // their spread only makes it worse
+    const double load = 1e-6 * static_cast<double>(others.load.mean);
+    const double saturation = std::clamp((busy + load - free_) * rise_, 0.0, 1.0);
+    return (1 + tax_ * saturation) * (busy + own_ + tolerated_ * load) > most_;
+  }
+
+ private:
+  double tolerated_ = 0, most_ = 0;  // the second with room for rounding
+  double own_ = 0;                   // what the tenant itself adds
+  double tax_ = 0, free_ = 0, rise_ = 0;
+};
 
 /// One tenant alone.
 double exclusive_slowdown(const TenantDemand& tenant);
