@@ -62,7 +62,10 @@ Decision Engine::decide(RequestClassId request, TimeNs now, std::optional<std::s
     }
   }
   const auto held = state_.held_by_priority();
-  if (std::holds_alternative<Wait>(decision) && options_.preemption && !held.empty() &&
+  const auto* const wait = std::get_if<Wait>(&decision);
+  const bool has_its_share =
+      wait != nullptr && wait->reasons[static_cast<std::size_t>(RejectReason::class_over_share)] > 0;
+  if (wait != nullptr && !has_its_share && options_.preemption && !held.empty() &&
       held.front().first < wanted.priority) {
     if (auto preemption = find_preemption(request, scope)) {
       forget_refusal(request);

@@ -302,9 +302,9 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
 }
 
 bool ModeSearch::is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const {
-  return mode == ModeKind::mps ? gpu.sum.mps.mean + demand_->adds.mps.mean >
-                                     std::min(gpu.most_mps_pressure, demand_->most_mps_pressure)
-                               : demand_->time_slice_bound.is_exceeded_beside(gpu.sum);
+  return mode == ModeKind::mps
+             ? gpu.sum.mps.mean + demand_->adds.mps.mean > std::min(gpu.most_mps_pressure, demand_->most_mps_pressure)
+             : demand_->time_slice_bound.is_exceeded_beside(gpu.sum);
 }
 
 double ModeSearch::predict(const ModeDemand& tenant, const PartitionLoad& others, ModeKind mode) const {

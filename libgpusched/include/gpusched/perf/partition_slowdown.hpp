@@ -18,8 +18,8 @@ inline constexpr double saturated_slowdown = 1e6;
 // A closed job is told the slowdown while it works, whatever its activity. Formulas: docs/models/slowdown.md.
 // `slowdown` has one place per tenant. No allocation, no C library: a partition of eight costs about 100 ns.
 
-/// What tenants add to their partition, in millionths: the mean, and the squares of how far each may rise above its own.
-/// Tenants do not peak together, so the squares add up, not the spreads. Sums are exact, whatever their order.
+/// What tenants add to their partition, in millionths: the mean, and the squares of how far each may rise above its
+/// own. Tenants do not peak together, so the squares add up, not the spreads. Sums are exact, whatever their order.
 struct Pressure {
   std::int64_t mean = 0;
   std::int64_t spread_squares = 0;
