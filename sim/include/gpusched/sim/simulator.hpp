@@ -143,8 +143,9 @@ class ReplayObserver {
 /// Called now and then with (done, total) jobs.
 using ProgressCallback = std::function<void(std::int64_t, std::int64_t)>;
 
-/// Replays the trace. Where it has job profiles, jobs that have one run as the execution model says (docs/models/execution.md)
-/// and the replay ends with the measuring window. Deterministic: same trace and options, same result.
+/// Replays the trace. Where it has job profiles, jobs that have one run as the execution model says
+/// (docs/models/execution.md) and the replay ends with the measuring window. Deterministic: same trace and options,
+/// same result.
 Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
                                   std::span<ReplayObserver* const> observers = {},
                                   const ProgressCallback& progress = {});

@@ -20,8 +20,7 @@ class SnapshotModel {
   static constexpr std::size_t patterns_by_default = 500;
 
   /// The errors of check_snapshot(). The snapshot must outlive the model.
-  static Result<SnapshotModel> build(const Snapshot& snapshot,
-                                     std::size_t most_patterns = patterns_by_default);
+  static Result<SnapshotModel> build(const Snapshot& snapshot, std::size_t most_patterns = patterns_by_default);
   SnapshotModel(SnapshotModel&&) noexcept;
   SnapshotModel& operator=(SnapshotModel&&) noexcept;
   ~SnapshotModel();
