@@ -220,6 +220,46 @@ CLI::App* add_explain_command(CLI::App& app, ExplainArguments& explain) {
   return command;
 }
 
+constexpr const char* exact_examples = R"(Examples:
+  gpusched-sim exact --generate 3
+  gpusched-sim exact --generate 7,gpus=16,jobs=60 --policy buddy,mfi,fgd --sequence size
+  gpusched-sim exact --trace generate:mig-mix:gpus=8,jobs=200,load=1.2 --at 3000
+  gpusched-sim exact --generate 3 --lp program.lp --solver none
+  gpusched-sim exact --trace generate:mig-mix:gpus=20,jobs=1000,load=1.0 --acceptance --policy buddy,mfi,first_fit)";
+
+CLI::App* add_exact_command(CLI::App& app, ExactArguments& exact) {
+  CLI::App* command = app.add_subcommand("exact", "how far policies are from the best answer, which a solver proves");
+  add_replay_options(*command, exact.replay);
+  command->add_option("--generate", exact.generate,
+                      "a drawn snapshot: SEED[,gpus=N][,jobs=N]; default: the size of the published table's");
+  command->add_option("--at", exact.at_s, "the moment of a replay of --trace, seconds: who runs, who waits")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--acceptance", exact.acceptance, "what nobody can exceed who takes the jobs of --trace or leaves them");
+  command->add_option("--policy", exact.policies, "policies, joined by commas; the first one makes the replay of --at")
+      ->check(check_policies)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->capture_default_str();
+  command->add_option("--sequence", exact.sequence, "in which policies get the jobs that wait: arrival, size (largest first)")
+      ->check(CLI::IsMember({"arrival", "size"}))
+      ->capture_default_str();
+  command->add_option("--solver", exact.solver, "program on PATH: auto (the first one found), cbc, highs, none")
+      ->check(CLI::IsMember({"auto", "cbc", "highs", "none"}))
+      ->capture_default_str();
+  command->add_option("--time-limit", exact.time_limit_s, "of the solver, seconds; beyond it a bound is given")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  command->add_option("--lp", exact.lp, "write the program in LP format; - = stdout");
+  command->add_option("--reject-cost", exact.reject_cost, "of a job of --at that does not run, in prices of its GPUs")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command->add_option("--move-cost", exact.move_cost, "of a job of --at that moves or ends, in prices of its GPUs")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command->add_flag("--json", exact.json, "print JSON");
+  command->footer(exact_examples);
+  return command;
+}
+
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
 std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
   std::vector<std::string> result;
@@ -309,6 +349,7 @@ void build(CLI::App& app, Arguments& arguments) {
 
   CLI::App* reshape = add_reshape_command(app, arguments.reshape);
   CLI::App* explain = add_explain_command(app, arguments.explain);
+  CLI::App* exact = add_exact_command(app, arguments.exact);
 
   CLI::App* list =
       app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators, slowdown");
@@ -318,7 +359,7 @@ void build(CLI::App& app, Arguments& arguments) {
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, list}) {
+  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, exact, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

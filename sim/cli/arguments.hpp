@@ -83,6 +83,18 @@ struct ExplainArguments {
   std::string format = "text";
 };
 
+struct ExactArguments {
+  ReplayArguments replay;
+  std::string generate;
+  double at_s = -1;
+  bool acceptance = false;
+  std::vector<std::string> policies = {"buddy", "placeable"};
+  std::string sequence = "arrival", solver = "auto", lp;
+  double time_limit_s = 60;
+  double reject_cost = 10, move_cost = 0.1;
+  bool json = false;
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -100,6 +112,7 @@ struct Arguments {
   FitArguments fit;
   ReshapeArguments reshape;
   ExplainArguments explain;
+  ExactArguments exact;
   ListArguments list;
 };
 

@@ -13,6 +13,7 @@ Status convert(const ConvertArguments& arguments);
 Status fit(const FitArguments& arguments);
 Status reshape(const ReshapeArguments& arguments);
 Status explain(const ExplainArguments& arguments);
+Status exact(const ExactArguments& arguments);
 Status list(const ListArguments& arguments);
 
 }  // namespace gpusched::cli

@@ -22,22 +22,6 @@ void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes) {
   Philox(options.seed, StreamPurpose::order).shuffle(options.node_ranks);
 }
 
-std::vector<std::string> expand_policies(const std::vector<std::string>& given) {
-  std::vector<std::string> expanded;
-  for (const std::string& text : given) {
-    for (const std::string& part : split_policies(text)) {
-      if (part == "all") {
-        for (const PolicyInfo& row : policies()) {
-          expanded.emplace_back(row.name);
-        }
-      } else {
-        expanded.push_back(part);
-      }
-    }
-  }
-  return expanded;
-}
-
 }  // namespace
 
 Status compare(const CompareArguments& arguments) {

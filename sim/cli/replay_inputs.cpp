@@ -186,6 +186,22 @@ bool generates_trace(const ReplayArguments& arguments) {
   return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();
 }
 
+std::vector<std::string> expand_policies(const std::vector<std::string>& given) {
+  std::vector<std::string> expanded;
+  for (const std::string& text : given) {
+    for (const std::string& part : split_policies(text)) {
+      if (part == "all") {
+        for (const PolicyInfo& row : policies()) {
+          expanded.emplace_back(row.name);
+        }
+      } else {
+        expanded.push_back(part);
+      }
+    }
+  }
+  return expanded;
+}
+
 Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat) {
   Result<PolicyChoice> choice = parse_policy(text);
   if (!choice) {

@@ -23,6 +23,9 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments);
 /// Says on stderr what a reader kept and dropped, and why; nothing is lost silently.
 void report_rows(const std::string& source, const sim::ReadReport& report);
 
+/// The policies of a list, one by one; "all" stands for every one.
+std::vector<std::string> expand_policies(const std::vector<std::string>& given);
+
 /// The policy of the text, with the parameters that the compatibility mode gives it.
 Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat);
 

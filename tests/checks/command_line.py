@@ -4,6 +4,7 @@
     command_line.py PROGRAM SOURCE_DIR
 """
 
+import os
 import subprocess
 import sys
 
@@ -36,12 +37,21 @@ CASES = [
     (["reshape", "--model", "nope", "--need", "1g"], 2, ["nope", "A100-80GB"]),
     (["reshape", "--model", "T4", "--need", "1g"], 1, ["T4"]),
     (["reshape", "--model", "A100-80GB", "--layout", "1g@0"], 2, ["--need"]),
+    (["exact", "--generate", "0,gpus=2,jobs=6", "--policy", "buddy"], 0, []),
+    (["exact", "--generate", "0,gpus=2,jobs=6", "--lp", "-", "--solver", "none"], 0, []),
+    (["exact", "--trace", "generate:mig-mix:gpus=2,jobs=30,load=1.2", "--at", "3000", "--json"], 0, []),
+    (["exact", "--trace", "generate:mig-mix:gpus=2,jobs=30,load=1.2", "--acceptance"], 0, []),
+    (["exact", "--trace", "generate:mode-mix:mix=dev", "--at", "3600", "--policy", "all_whole"], 1, ["job-", "mode open"]),
+    (["exact", "--generate", "0,gpus=1"], 1, ["gpus=1", "at least 2"]),
+    (["exact", "--generate", "0", "--solver", "nope"], 2, ["nope", "cbc"]),
+    (["exact"], 1, ["--generate"]),
     ([], 2, []),
 ]
 
 
-def run(program, folder, arguments, text=None):
-    return subprocess.run([program, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=120)
+def run(program, folder, arguments, text=None, path=os.environ["PATH"]):
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run([program, *arguments], cwd=folder, input=text, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def main():
@@ -56,7 +66,10 @@ def main():
     piped = run(program, folder, ["run", "--trace", "-", "--policy", "best_fit", "--json"], made.stdout)
     if piped.returncode != 0 or '"acceptance"' not in piped.stdout:
         findings.append(f"generate --out - | run --trace -: {piped.returncode}, {piped.stderr}")
-    print("\n".join(findings) or f"{len(CASES) + 1} command lines as expected")
+    without = run(program, folder, ["exact", "--generate", "0,gpus=2,jobs=6"], path="/nonexistent")
+    if without.returncode != 1 or "coinor-cbc" not in without.stderr:
+        findings.append(f"exact without a solver on PATH: {without.returncode}, {without.stderr}")
+    print("\n".join(findings) or f"{len(CASES) + 2} command lines as expected")
     return 1 if findings else 0
 
 
