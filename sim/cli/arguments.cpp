@@ -234,12 +234,15 @@ CLI::App* add_exact_command(CLI::App& app, ExactArguments& exact) {
                       "a drawn snapshot: SEED[,gpus=N][,jobs=N]; default: the size of the published table's");
   command->add_option("--at", exact.at_s, "the moment of a replay of --trace, seconds: who runs, who waits")
       ->check(CLI::NonNegativeNumber);
-  command->add_flag("--acceptance", exact.acceptance, "what nobody can exceed who takes the jobs of --trace or leaves them");
+  command->add_flag("--acceptance", exact.acceptance,
+                    "what nobody can exceed who takes the jobs of --trace or leaves them");
   command->add_option("--policy", exact.policies, "policies, joined by commas; the first one makes the replay of --at")
       ->check(check_policies)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
-  command->add_option("--sequence", exact.sequence, "in which policies get the jobs that wait: arrival, size (largest first)")
+  command
+      ->add_option("--sequence", exact.sequence,
+                   "in which policies get the jobs that wait: arrival, size (largest first)")
       ->check(CLI::IsMember({"arrival", "size"}))
       ->capture_default_str();
   command->add_option("--solver", exact.solver, "program on PATH: auto (the first one found), cbc, highs, none")

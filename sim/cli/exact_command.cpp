@@ -107,7 +107,8 @@ Status compare_with_optimum(const ExactArguments& arguments, const std::vector<s
   }
   if (!arguments.lp.empty()) {
     const Result<sim::SnapshotModel> model = sim::SnapshotModel::build(snapshot.value());
-    Status written = model ? sim::write_text(arguments.lp, to_lp_format(model.value().program())) : Status(model.error());
+    Status written =
+        model ? sim::write_text(arguments.lp, to_lp_format(model.value().program())) : Status(model.error());
     if (!written || arguments.solver == "none") {
       return written;
     }
@@ -123,10 +124,8 @@ Status compare_with_optimum(const ExactArguments& arguments, const std::vector<s
   if (!without_moves) {
     return without_moves.error();
   }
-  ExactComparison comparison{.snapshot = snapshot.value(),
-                             .optimum = optimum.value(),
-                             .without_moves = without_moves.value(),
-                             .policies = {}};
+  ExactComparison comparison{
+      .snapshot = snapshot.value(), .optimum = optimum.value(), .without_moves = without_moves.value(), .policies = {}};
   const sim::SnapshotOrder order = sim::find_snapshot_order(arguments.sequence).value();
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const Result<sim::SnapshotPlan> plan =
@@ -177,8 +176,8 @@ Status compare_with_bound(const ExactArguments& arguments, const std::vector<std
     if (!result) {
       return result.error();
     }
-    comparison.policies.push_back({names[i], result.value().summary.acceptance,
-                                   result.value().summary.acceptance_by_size});
+    comparison.policies.push_back(
+        {names[i], result.value().summary.acceptance, result.value().summary.acceptance_by_size});
   }
   std::cout << (arguments.json ? acceptance_json(comparison) : acceptance_text(comparison));
   return {};

@@ -104,9 +104,9 @@ Json cost_json(const sim::SnapshotCost& cost) {
 Json or_null(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
 
 Json optimum_json(const sim::SnapshotOptimum& optimum) {
-  Json json = {{"status", to_string(optimum.status)}, {"solver", optimum.solver},
-               {"wall_s", optimum.wall_s},            {"variables", optimum.variables},
-               {"rows", optimum.rows},                {"bound", units(optimum.bound_milli)}};
+  Json json = {
+      {"status", to_string(optimum.status)}, {"solver", optimum.solver}, {"wall_s", optimum.wall_s},
+      {"variables", optimum.variables},      {"rows", optimum.rows},     {"bound", units(optimum.bound_milli)}};
   json["plan"] = optimum.plan ? cost_json(optimum.cost) : Json(nullptr);
   return json;
 }
@@ -125,10 +125,9 @@ std::string bound_text(const char* name, const sim::AcceptanceBound& bound) {
 }
 
 Json bound_json(const sim::AcceptanceBound& bound, std::int64_t offered) {
-  return {{"most", bound.most_weight},       {"offered", offered},
-          {"acceptance", share(bound.most_weight, offered)}, {"programs", bound.solves},
-          {"rows", bound.rows},              {"all_rows_hold", bound.all_rows_hold},
-          {"wall_s", bound.wall_s},          {"solver", bound.solver}};
+  return {{"most", bound.most_weight}, {"offered", offered},    {"acceptance", share(bound.most_weight, offered)},
+          {"programs", bound.solves},  {"rows", bound.rows},    {"all_rows_hold", bound.all_rows_hold},
+          {"wall_s", bound.wall_s},    {"solver", bound.solver}};
 }
 
 }  // namespace
@@ -145,8 +144,8 @@ std::string exact_text(const ExactComparison& comparison) {
   head << gpus << " GPUs on " << comparison.snapshot.nodes.size() << " nodes; " << comparison.snapshot.jobs.size()
        << " jobs, of which " << residents << " run already\n";
   TextTable table;
-  table.head({"", "GPU cost", "penalties", "moves", "rejections", "cost", "GPUs", "moved", "rejected", "gap %",
-              "no moves %"});
+  table.head(
+      {"", "GPU cost", "penalties", "moves", "rejections", "cost", "GPUs", "moved", "rejected", "gap %", "no moves %"});
   for (const ExactComparison::Policy& policy : comparison.policies) {
     add_cost(table, policy.name, policy.cost, comparison);
   }

@@ -14,8 +14,8 @@ namespace gpusched::sim {
 namespace {
 
 constexpr std::size_t most_solves = 60;
-constexpr double row_tolerance = 1e-6;   // of the capacity: by so much a row may be broken
-constexpr double bound_slack = 1e-9;     // of the bound: what sums of doubles may have lost
+constexpr double row_tolerance = 1e-6;    // of the capacity: by so much a row may be broken
+constexpr double bound_slack = 1e-9;      // of the bound: what sums of doubles may have lost
 constexpr double least_remainder = 1e-6;  // below it a bound counts as the whole number beneath
 
 /// A resource of a GPU: what an instance takes of it, by shape, and what a GPU has (docs/models/mig-packing.md).
@@ -98,8 +98,7 @@ class RowGenerator {
     }
     std::sort(ends.begin(), ends.end());
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
-      const TimeNs next_ns =
-          i + 1 < arrivals.size() ? arrivals[i + 1].begin_ns : std::numeric_limits<TimeNs>::max();
+      const TimeNs next_ns = i + 1 < arrivals.size() ? arrivals[i + 1].begin_ns : std::numeric_limits<TimeNs>::max();
       const auto end = std::upper_bound(ends.begin(), ends.end(), arrivals[i].begin_ns);
       if (i + 1 == arrivals.size() || (end != ends.end() && *end <= next_ns)) {
         peaks_.push_back(i);

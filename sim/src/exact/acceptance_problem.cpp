@@ -118,10 +118,10 @@ Result<AcceptanceProblem> acceptance_problem(const Trace& trace, AcceptanceWeigh
     }
     arrival.possible = instances.value().has_value();
     arrival.instances = instances.value().value_or(MigCounts{});
-    arrival.weight = problem.arrivals.size() < warmup          ? 0
-                     : weight == AcceptanceWeight::count       ? 1
-                     : arrival.possible                        ? units_of(arrival.instances, lattice)
-                                                               : lattice.units() * spec.request.num_gpu;
+    arrival.weight = problem.arrivals.size() < warmup    ? 0
+                     : weight == AcceptanceWeight::count ? 1
+                     : arrival.possible                  ? units_of(arrival.instances, lattice)
+                                                         : lattice.units() * spec.request.num_gpu;
     problem.arrivals.push_back(arrival);
   }
   return problem;

@@ -146,8 +146,7 @@ TEST(AcceptanceBoundTest, NoPolicyAcceptsMore) {
       options.warmup_fraction = warmup;
       const Summary summary = simulate(trace, options).value().summary;
       const double most_count = static_cast<double>(by_count.most_weight) / 225.0;
-      const double most_size =
-          static_cast<double>(by_size.most_weight) / static_cast<double>(size.offered_weight());
+      const double most_size = static_cast<double>(by_size.most_weight) / static_cast<double>(size.offered_weight());
       EXPECT_LE(summary.acceptance, most_count + 1e-9) << policy;
       EXPECT_LE(summary.acceptance_by_size, most_size + 1e-9) << policy;
       EXPECT_GE(summary.acceptance_by_size, most_size - 0.15) << policy;  // near enough to say something

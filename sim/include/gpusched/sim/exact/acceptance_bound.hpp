@@ -47,7 +47,7 @@ struct AcceptanceBound {
   std::size_t rows = 0;          ///< of the last one
   bool all_rows_hold = false;    ///< else rounds or time ran out: a bound all the same, a looser one
   double wall_s = 0;             ///< of the solver
-  std::string solver;            ///< empty where everything fits and nothing was solved
+  std::string solver{};          ///< empty where everything fits and nothing was solved
 };
 
 /// An upper bound of the weight that any policy takes that never lets a job wait, even one that knows the future and
