@@ -1,6 +1,7 @@
 #include "gpusched/sim/exact/snapshot_recorder.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -61,20 +62,21 @@ TEST(SnapshotRecorderTest, HoldsWhoRunsAndWhoWaits) {
 }
 
 TEST(SnapshotRecorderTest, CostsComeFromPricesAndSizes) {
-  Trace trace = generate_trace("mig-mix", {{"gpus", "1"}, {"jobs", "40"}, {"load", "2"}}, 3).value();
+  Trace trace = generate_trace("mig-mix", {{"gpus", "8"}, {"jobs", "200"}, {"load", "1.4"}}, 3).value();
   trace.nodes[0].price_per_hour = 3.5;
-  const Snapshot snapshot = record(trace, 2000).value();
+  const Snapshot snapshot = record(trace, 7200).value();
   ASSERT_EQ(snapshot.nodes[0].price_milli, 3500);
+  std::map<std::string, std::int64_t> reject_milli, move_milli;
   for (const SnapshotJob& job : snapshot.jobs) {
     const std::string& profile = job.alternatives[0].request.mig_profile;
-    if (profile == "1g.10gb") {
-      EXPECT_EQ(job.reject_cost_milli, 7000);  // twice the price: more than a GPU for it alone
-    } else if (profile == "7g.80gb") {
-      EXPECT_EQ(job.reject_cost_milli, 35'000);
-    } else if (profile == "2g.20gb" && job.residence) {
-      EXPECT_EQ(job.residence->move_cost_milli, 88);  // a tenth of a quarter, rounded
+    reject_milli[profile] = job.reject_cost_milli;
+    if (job.residence) {
+      move_milli[profile] = job.residence->move_cost_milli;
     }
   }
+  EXPECT_EQ(reject_milli.at("1g.10gb"), 7000);  // twice the price: more than a GPU for it alone
+  EXPECT_EQ(reject_milli.at("3g.40gb"), 17'500);
+  EXPECT_EQ(move_milli.at("2g.20gb"), 88);  // a tenth of a quarter, rounded
 }
 
 TEST(SnapshotRecorderTest, JobsThatLeaveTheModeOpenAreNamed) {
