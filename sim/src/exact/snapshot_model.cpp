@@ -58,7 +58,7 @@ Result<SnapshotOptimum> solve_snapshot(const Snapshot& snapshot, const SolverOpt
                           .variables = model.value().program().variables.size(),
                           .rows = model.value().program().rows.size(),
                           .bound_milli = answer.value().bound.value_or(0)};
-  if (!answer.value().values.empty()) {
+  if (!answer.value().values.empty() || model.value().program().variables.empty()) {
     optimum.plan = model.value().plan_of(answer.value().values);
     const Result<SnapshotCost> cost = check_plan(snapshot, *optimum.plan);
     GPUSCHED_CHECK(cost.ok(), "the plan of checked values does not hold: " + cost.error().message);

@@ -63,10 +63,15 @@ Result<std::vector<NodeId>> SnapshotRecorder::add_nodes(Snapshot& snapshot) cons
 
 Result<SnapshotJob> SnapshotRecorder::job_of(std::uint32_t pod, std::span<const NodeId> nodes) const {
   const PodRecord& record = state_.pods()[pod];
-  const GpuRequest& request = state_.request(record.request);
+  GpuRequest request = state_.request(record.request);
   if (states_intent(request)) {
-    return refusal("job '" + names_[pod] + "' leaves its mode open",
-                   "The exact model takes explicit requests: instances, shares, whole GPUs; see docs/models/exact.md");
+    if (record.holds_resources() && record.placement.gpus[0].share_milli != milli_per_unit) {
+      return refusal("job '" + names_[pod] + "' left its mode open and did not get a whole GPU",
+                     "The exact model takes explicit requests; replay under a policy that does not choose modes");
+    }
+    request.job_class = JobClass::unknown;
+    request.job_profile.clear();
+    request.max_slowdown = 0;
   }
   SnapshotJob job{.id = names_[pod], .alternatives = {{request, 0}}};
   if (record.holds_resources()) {

@@ -205,6 +205,12 @@ Result<SolverAnswer> solve(const LinearProgram& program, const SolverOptions& op
   if (!solver) {
     return solver.error();
   }
+  if (program.variables.empty()) {  // nothing to choose, and no solver reads such a file
+    return SolverAnswer{.status = SolverStatus::optimal,
+                        .solver = solver.value().row->program,
+                        .cost = program.constant,
+                        .bound = program.constant};
+  }
   const Result<TemporaryFolder> folder = TemporaryFolder::create();
   if (!folder) {
     return folder.error();

@@ -220,5 +220,13 @@ TEST(SnapshotModelTest, SizeDoesNotGrowWithTheNumberOfEqualJobs) {
   EXPECT_EQ(size_with(10, 4), size_with(10'000, 4000));
 }
 
+TEST(SnapshotModelTest, NobodyToPlaceCostsNothing) {
+  const Result<SnapshotOptimum> optimum = solve_snapshot(generate_snapshot({.gpus = 4, .jobs = 0}, 1), {});
+  ASSERT_TRUE(optimum.ok()) << optimum.error().to_string();
+  EXPECT_EQ(optimum.value().status, SolverStatus::optimal);
+  ASSERT_TRUE(optimum.value().plan);
+  EXPECT_EQ(optimum.value().cost.total_milli(), 0);
+}
+
 }  // namespace
 }  // namespace gpusched::sim

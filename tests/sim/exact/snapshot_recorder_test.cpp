@@ -14,13 +14,14 @@ namespace {
 
 SimulationOptions options_until(double at_s) {
   SimulationOptions options;
-  options.policy = parse_policy("first_fit").value();
   options.until_ns = static_cast<TimeNs>(at_s * static_cast<double>(ns_per_s));
   return options;
 }
 
-Result<Snapshot> record(const Trace& trace, double at_s, SimulationResult* result = nullptr) {
-  const SimulationOptions options = options_until(at_s);
+Result<Snapshot> record(const Trace& trace, double at_s, const char* policy = "first_fit",
+                        SimulationResult* result = nullptr) {
+  SimulationOptions options = options_until(at_s);
+  options.policy = parse_policy(policy).value();
   SnapshotRecorder recorder(trace, options, options.until_ns);
   ReplayObserver* const observer = &recorder;
   const Result<SimulationResult> replayed = simulate(trace, options, std::span(&observer, 1));
@@ -35,7 +36,7 @@ TEST(SnapshotRecorderTest, HoldsWhoRunsAndWhoWaits) {
   const Trace trace =
       generate_trace("mig-mix", {{"gpus", "12"}, {"jobs", "300"}, {"load", "1.4"}, {"gpus_per_node", "4"}}, 3).value();
   SimulationResult result;
-  const Result<Snapshot> snapshot = record(trace, 9000, &result);
+  const Result<Snapshot> snapshot = record(trace, 9000, "first_fit", &result);
   ASSERT_TRUE(snapshot.ok()) << snapshot.error().to_string();
   EXPECT_TRUE(check_snapshot(snapshot.value()).ok());
   std::int64_t residents = 0;
@@ -79,9 +80,13 @@ TEST(SnapshotRecorderTest, CostsComeFromPricesAndSizes) {
   EXPECT_EQ(move_milli.at("2g.20gb"), 88);  // a tenth of a quarter, rounded
 }
 
-TEST(SnapshotRecorderTest, JobsThatLeaveTheModeOpenAreNamed) {
+TEST(SnapshotRecorderTest, JobsThatLeaveTheModeOpenAskForAWholeGpuOrAreNamed) {
   const Trace trace = generate_trace("mode-mix", {{"mix", "dev"}}, 1).value();
-  const Result<Snapshot> snapshot = record(trace, 3600);
+  const Result<Snapshot> whole = record(trace, 3600);
+  ASSERT_TRUE(whole.ok()) << whole.error().to_string();
+  EXPECT_TRUE(check_snapshot(whole.value()).ok());
+  EXPECT_GT(whole.value().jobs.size(), 10U);
+  const Result<Snapshot> snapshot = record(trace, 3600, "auto");
   ASSERT_FALSE(snapshot.ok());
   EXPECT_EQ(snapshot.error().code, ErrorCode::unsupported);
   EXPECT_NE(snapshot.error().message.find("job-"), std::string::npos) << snapshot.error().message;

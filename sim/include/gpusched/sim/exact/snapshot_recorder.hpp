@@ -28,8 +28,8 @@ class SnapshotRecorder final : public ReplayObserver {
   void on_decision(const Engine&, TimeNs, std::span<const PodId>, std::span<const Decision>) override {}
   void on_arrival(const ArrivalSample&) override {}
 
-  /// After the replay. unsupported names a job that leaves its mode open, or a node that is down or draining while
-  /// jobs run there.
+  /// After the replay. A job that leaves its mode open asks for a whole GPU, as under policies that choose no modes.
+  /// unsupported names one that got something else, or a node that is down or draining while jobs run there.
   Result<Snapshot> snapshot(const SnapshotPricing& pricing) const;
 
  private:
