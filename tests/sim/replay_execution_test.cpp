@@ -267,5 +267,23 @@ TEST(ReplayExecutionTest, OpeningAGpuTakesTimeAndJoiningNone) {
   EXPECT_NEAR(end_s(result, 1), 1050, 1e-6);
 }
 
+TEST(ReplayExecutionTest, AMovedJobGoesOnAtItsNewPlaceAndATrainingJobRestarts) {
+  const auto small_ends = [](bool moves) {
+    Story story("first_fit", "1xA100-80GB:1@mig");
+    story.options.seed = calm_seed;
+    story.options.reshape.rules.one_move_on_block = moves;
+    story.options.reshape.delay_ns = at(20);
+    story.job("small", 0, 1000, closed_profile(.9, .3, .5));
+    story.last_spec().request.mig_profile = "1g.10gb";
+    story.job("large", 10, 100, closed_profile(.9, .3, .5));
+    story.last_spec().request.mig_profile = "4g.40gb";
+    const SimulationResult result = story.run();
+    EXPECT_EQ(result.summary.reshapes, moves ? 1 : 0);
+    EXPECT_EQ(result.jobs[1].start_ns, moves ? at(30) : result.jobs[0].end_ns);
+    return end_s(result, 0);
+  };
+  EXPECT_NEAR(small_ends(true), small_ends(false) + 30, 1e-6);
+}
+
 }  // namespace
 }  // namespace gpusched::sim
