@@ -300,7 +300,11 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
                ? mps_slowdown_beside(demand_->tenant, gpu.sum.mps_pressure)
                : 0;
   }
-  if (demand_->time_slice_bound.is_exceeded_beside(gpu.sum)) {
+  // Both bounds hold only beside somebody who has work; a newcomer without any is judged by the law itself.
+  const PartitionLoad& adds = demand_->adds;
+  const bool crowds = 1e-6 * static_cast<double>(adds.closed_busy) > gpu.closed_room ||
+                      1e-6 * static_cast<double>(adds.load) > gpu.service_room;
+  if ((crowds && adds.closed_busy + adds.load > 0) || demand_->time_slice_bound.is_exceeded_beside(gpu.sum)) {
     return 0;  // most GPUs
   }
   const double own = time_slice_slowdown_beside(demand_->tenant, gpu.sum, rules_.perf);

@@ -60,15 +60,23 @@ class TimeSliceBound {
     if (others.closed_busy == 0 && others.load == 0) {
       return false;
     }
-    const double busy = 1e-6 * static_cast<double>(others.closed_busy);
-    const double load = 1e-6 * static_cast<double>(others.load);
-    const double saturation = std::clamp((busy + load - free_) * rise_, 0.0, 1.0);
-    return (1 + tax_ * saturation) * (busy + own_ + tolerated_ * load) > most_;
+    return stretch(others) * demand(others) > most_;
   }
+  /// More closed jobs (a u), or more services (rho), beside `others` than this surely slow the tenant too much.
+  double closed_room(const PartitionLoad& others) const { return most_ / stretch(others) - demand(others); }
+  double service_room(const PartitionLoad& others) const { return closed_room(others) * inverse_; }
 
  private:
-  double tolerated_ = 0, most_ = 0;  // the second with room for rounding
-  double own_ = 0;                   // what the tenant itself adds
+  double stretch(const PartitionLoad& others) const {
+    const double all = 1e-6 * static_cast<double>(others.closed_busy + others.load);
+    return 1 + tax_ * std::clamp((all - free_) * rise_, 0.0, 1.0);
+  }
+  double demand(const PartitionLoad& others) const {
+    return 1e-6 * static_cast<double>(others.closed_busy) + own_ + tolerated_ * 1e-6 * static_cast<double>(others.load);
+  }
+
+  double tolerated_ = 0, inverse_ = 0, most_ = 0;  // the last with room for rounding
+  double own_ = 0;                                 // what the tenant itself adds
   double tax_ = 0, free_ = 0, rise_ = 0;
 };
 
