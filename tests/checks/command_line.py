@@ -27,7 +27,7 @@ CASES = [
     (["explain", "--trace", "traces/tiny", "--at", "0", "--isolation", "x"], 2, ["fault"]),
     (["explain", "--trace", "traces/tiny", "--at", "0", "--memory", "much"], 1, ["--memory", "much", "12Gi"]),
     (["explain", "--trace", "traces/tiny", "--at", "0", "--profile", "x"], 1, ["'x'"]),
-    (["explain", "--trace", "traces/tiny", "--at", "0", "--gpu-model", "x"], 1, ["'x'", "A100-80GB"]),
+    (["explain", "--trace", "traces/tiny", "--at", "0", "--gpu-model", "x"], 1, ['"x"', "A100-80GB"]),
     (["explain", "--trace", "traces/tiny", "--at", "0", "--mode", "mps", "--isolation", "fault"], 1, ["isolation fault"]),
     (["list", "slowdown"], 0, []),
     (["fit", "--data", "no-such-file", "--model", "time-slice"], 1, ["no-such-file"]),
