@@ -78,6 +78,7 @@ double time_slice_of(const TenantDemand& tenant, const PartitionLoad& others, co
 
 TimeSliceBound::TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants)
     : tolerated_(tolerated),
+      inverse_(1 / tolerated),
       most_(tolerated * (1 + 1e-9) + 1e-9),
       tax_(constants.switch_tax),
       rise_(1 / constants.switch_width) {
