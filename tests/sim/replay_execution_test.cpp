@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/result_files.hpp"
 #include "gpusched/sim/simulator.hpp"
 
@@ -283,6 +284,22 @@ TEST(ReplayExecutionTest, AMovedJobGoesOnAtItsNewPlaceAndATrainingJobRestarts) {
     return end_s(result, 0);
   };
   EXPECT_NEAR(small_ends(true), small_ends(false) + 30, 1e-6);
+}
+
+// A gang whose reservation is served as soon as it is due frees what it held: whoever waits for that starts at the same
+// instant, before anybody's work goes on. Found with this trace.
+TEST(ReplayExecutionTest, WhatAServedReservationFreesIsGivenAwayBeforeTimePasses) {
+  const Result<Trace> trace = generate_trace("mode-mix", {{"mix", "inference"}, {"load", "1.3"}}, 101);
+  SimulationOptions options;
+  options.policy = parse_policy(
+                       "pools:mig=20,time_slice=28,mps=8,replicas=8,fill=spread,guard=slowdown,"
+                       "always_on=mig+time_slice+whole,burst=mps+whole,dev=mig+mps+whole,"
+                       "batch=mig+time_slice+whole")
+                       .value();
+  options.seed = 101;
+  options.queue = QueueDiscipline::lines;
+  options.preemption = false;
+  EXPECT_NO_THROW(simulate(trace.value(), options).value());
 }
 
 }  // namespace

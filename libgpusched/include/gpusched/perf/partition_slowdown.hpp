@@ -68,7 +68,8 @@ double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoa
 double mps_slowdown_beside(const TenantDemand& tenant, const Pressure& others, const PerfConstants& constants);
 
 /// A quick no: whether a tenant on a whole GPU is surely slowed more than it tolerates. Time slicing without bandwidth
-/// and waiting, by the means of the neighbours alone, makes tax x (closed jobs + t x load) <= t a necessary condition, which takes no division.
+/// and waiting, by the means of the neighbours alone, makes tax x (closed jobs + t x load) <= t a necessary condition,
+/// which takes no division.
 class TimeSliceBound {
  public:
   TimeSliceBound() = default;
