@@ -173,6 +173,10 @@ TenantDemand random_tenant(Philox& draws) {
   tenant.load_milli = tenant.service ? static_cast<std::int32_t>(draws.next_below(600)) : 0;
   tenant.activity_milli = draws.next_below(4) == 0 ? 0 : static_cast<std::int32_t>(draws.next_below(1001));
   tenant.service_time_us = static_cast<std::int32_t>(1 + draws.next_below(100'000));
+  if (draws.next_below(2) == 0) {  // planned
+    tenant.load_spread_milli = tenant.service ? static_cast<std::int32_t>(draws.next_below(200)) : 0;
+    tenant.activity_spread_milli = static_cast<std::int32_t>(draws.next_below(600));
+  }
   return tenant;
 }
 
@@ -195,7 +199,7 @@ TEST(PartitionSlowdownTest, BoundsAreExceededOnlyWhereTheLawIs) {
       PartitionLoad others = all;
       others -= partition_load(tenants[i], constants);
       EXPECT_EQ(time_slice_slowdown_beside(tenants[i], others, constants), time_slice[i]);
-      EXPECT_EQ(mps_slowdown_beside(tenants[i], others.mps_pressure), mps[i]);
+      EXPECT_EQ(mps_slowdown_beside(tenants[i], others.mps, constants), mps[i]);
       // At a limit just kept, and at one near by that may be broken.
       for (const double tolerated : {time_slice[i], 1 + 4 * draws.next_unit()}) {
         const TimeSliceBound law(tenants[i], tolerated, constants);
@@ -204,11 +208,11 @@ TEST(PartitionSlowdownTest, BoundsAreExceededOnlyWhereTheLawIs) {
         EXPECT_TRUE(!exceeded || time_slice[i] > tolerated);
         // The last tenant as a newcomer beside the others.
         const PartitionLoad newcomer = partition_load(tenants.back(), constants);
-        if (i + 1 < tenants.size() && newcomer.closed_busy + newcomer.load > 0) {
+        if (i + 1 < tenants.size() && newcomer.closed_busy.mean + newcomer.load.mean > 0) {
           PartitionLoad before = others;
           before -= newcomer;
-          const bool crowds = 1e-6 * static_cast<double>(newcomer.closed_busy) > law.closed_room(before) ||
-                              1e-6 * static_cast<double>(newcomer.load) > law.service_room(before);
+          const bool crowds = 1e-6 * static_cast<double>(newcomer.closed_busy.mean) > law.closed_room(before) ||
+                              1e-6 * static_cast<double>(newcomer.load.mean) > law.service_room(before);
           crowded += crowds ? 1 : 0;
           EXPECT_TRUE(!crowds || time_slice[i] > tolerated);
         }

@@ -266,6 +266,7 @@ TEST(ReplayExecutionTest, OpeningAGpuTakesTimeAndJoiningNone) {
   const SimulationResult result = story.run();
   EXPECT_NEAR(end_s(result, 0), 1000 + static_cast<double>(opens_ns) / 1e9, 1e-6);
   EXPECT_NEAR(end_s(result, 1), 1050, 1e-6);
+  EXPECT_EQ(result.summary.execution->openings, 1);
 }
 
 TEST(ReplayExecutionTest, AMovedJobGoesOnAtItsNewPlaceAndATrainingJobRestarts) {
