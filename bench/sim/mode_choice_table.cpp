@@ -187,7 +187,8 @@ void print_runs(const Runs& runs) {
     }
     std::printf(" %.2f", all > 0 ? starts / all : 0.0);
   }
-  std::printf(" %6.0f %3.0f %5.0f\n", runs.mean([](const S& s) { return static_cast<double>(s.oom_kills); }),
+  std::printf(" %6.0f %6.0f %3.0f %5.0f\n", runs.mean([](const S& s) { return static_cast<double>(s.openings); }),
+              runs.mean([](const S& s) { return static_cast<double>(s.oom_kills); }),
               runs.mean([](const S& s) { return static_cast<double>(s.isolation_violations); }),
               runs.mean([](const S& s) { return static_cast<double>(s.trust_violations); }));
 }
@@ -279,7 +280,7 @@ int main(int argc, char** argv) {
     for (const Cell& cell : cells) {
       std::printf(
           "\n%s, %s world\n  %-40s %-14s %-14s %-6s served: svc burst dev train gang  unserved wait95 "
-          "starts whole mig ts mps  oom iso trust\n",
+          "starts whole mig ts mps   made    oom iso trust\n",
           cell.name().c_str(), world.name, "policy", "G", "NG", "SLO");
       std::vector<std::string> policies = {arguments.text("policy"), pools[cell.name() + " memory"],
                                            pools[cell.name() + " slowdown"]};

@@ -49,6 +49,7 @@ void print_execution(const sim::ExecutionSummary& s) {
   line("served of offered work", served);
   line("starts", starts);
   line("wait p95 in the window", decimals(s.wait_s_p95, 1) + " s");
+  line("partitions made", std::to_string(s.openings));
   line("out of memory / crashes", std::to_string(s.oom_kills) + " / " + std::to_string(s.crashes));
   line("violations",
        "isolation " + std::to_string(s.isolation_violations) + ", trust " + std::to_string(s.trust_violations));

@@ -109,6 +109,9 @@ void Replay::run_execution(std::size_t next_arrival) {
   if (!agenda_.empty()) {
     limit_ns = std::min(limit_ns, agenda_.top().time_ns);
   }
+  if (resources_freed_) {
+    limit_ns = now_;  // whoever waits for what came free starts before time passes
+  }
   ended_jobs_.clear();
   const TimeNs reached_ns = execution_->run_until(limit_ns, ended_jobs_);
   if (ended_jobs_.empty()) {

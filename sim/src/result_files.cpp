@@ -199,6 +199,7 @@ nlohmann::ordered_json execution_json(const ExecutionSummary& s) {
   for (std::size_t i = 0; i < start_mode_count; ++i) {
     json["starts"][to_string(static_cast<StartMode>(i))] = s.starts[i];
   }
+  json["openings"] = s.openings;
   json["oom_kills"] = s.oom_kills;
   json["crashes"] = s.crashes;
   json["isolation_violations"] = s.isolation_violations;

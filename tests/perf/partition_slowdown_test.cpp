@@ -164,5 +164,64 @@ TEST(PartitionSlowdownTest, ANewcomerSpeedsNobodyUp) {
   }
 }
 
+TenantDemand random_tenant(Philox& draws) {
+  TenantDemand tenant;
+  tenant.engine_active_milli = static_cast<std::int32_t>(draws.next_below(1001));
+  tenant.dram_active_milli = static_cast<std::int32_t>(draws.next_below(1001));
+  tenant.mps_demand_milli = static_cast<std::int32_t>(draws.next_below(1001));
+  tenant.service = draws.next_below(2) == 0;
+  tenant.load_milli = tenant.service ? static_cast<std::int32_t>(draws.next_below(600)) : 0;
+  tenant.activity_milli = draws.next_below(4) == 0 ? 0 : static_cast<std::int32_t>(draws.next_below(1001));
+  tenant.service_time_us = static_cast<std::int32_t>(1 + draws.next_below(100'000));
+  if (draws.next_below(2) == 0) {  // planned
+    tenant.load_spread_milli = tenant.service ? static_cast<std::int32_t>(draws.next_below(200)) : 0;
+    tenant.activity_spread_milli = static_cast<std::int32_t>(draws.next_below(600));
+  }
+  return tenant;
+}
+
+TEST(PartitionSlowdownTest, BoundsAreExceededOnlyWhereTheLawIs) {
+  const PerfConstants constants;
+  Philox draws(5, StreamPurpose::request);
+  int bound = 0;
+  int crowded = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::vector<TenantDemand> tenants(1 + draws.next_below(8));
+    PartitionLoad all;
+    for (TenantDemand& tenant : tenants) {
+      tenant = random_tenant(draws);
+      all += partition_load(tenant, constants);
+    }
+    std::vector<double> time_slice(tenants.size()), mps(tenants.size());
+    time_slice_slowdown(tenants, constants, time_slice);
+    mps_slowdown(tenants, constants, mps);
+    for (std::size_t i = 0; i < tenants.size(); ++i) {
+      PartitionLoad others = all;
+      others -= partition_load(tenants[i], constants);
+      EXPECT_EQ(time_slice_slowdown_beside(tenants[i], others, constants), time_slice[i]);
+      EXPECT_EQ(mps_slowdown_beside(tenants[i], others.mps, constants), mps[i]);
+      // At a limit just kept, and at one near by that may be broken.
+      for (const double tolerated : {time_slice[i], 1 + 4 * draws.next_unit()}) {
+        const TimeSliceBound law(tenants[i], tolerated, constants);
+        const bool exceeded = law.is_exceeded_beside(others);
+        bound += exceeded ? 1 : 0;
+        EXPECT_TRUE(!exceeded || time_slice[i] > tolerated);
+        // The last tenant as a newcomer beside the others.
+        const PartitionLoad newcomer = partition_load(tenants.back(), constants);
+        if (i + 1 < tenants.size() && newcomer.closed_busy.mean + newcomer.load.mean > 0) {
+          PartitionLoad before = others;
+          before -= newcomer;
+          const bool crowds = 1e-6 * static_cast<double>(newcomer.closed_busy.mean) > law.closed_room(before) ||
+                              1e-6 * static_cast<double>(newcomer.load.mean) > law.service_room(before);
+          crowded += crowds ? 1 : 0;
+          EXPECT_TRUE(!crowds || time_slice[i] > tolerated);
+        }
+      }
+    }
+  }
+  EXPECT_GT(bound, 10'000);
+  EXPECT_GT(crowded, 10'000);
+}
+
 }  // namespace
 }  // namespace gpusched

@@ -130,7 +130,7 @@ TEST(CompactionTest, NearlyAsManyGpusAsTheBestSubset) {
   RecordProperty("emptied", emptied);
   RecordProperty("best", best);
   EXPECT_GT(best, 200);
-  EXPECT_GE(emptied * 100, best * 97) << emptied << " of " << best;
+  EXPECT_GE(emptied * 100, best * 99) << emptied << " of " << best;
 }
 
 TEST(CompactionTest, OtherLatticesToo) {
@@ -157,6 +157,48 @@ TEST(CompactionTest, MovesOnePodAndPrefersItsOwnNode) {
   EXPECT_EQ(compaction.plan.steps[1].to.range.start, 4);
   std::swap(gpus[0].node, gpus[1].node);
   EXPECT_EQ(plan_compaction(gpus, {}).value().plan.steps[1].to.gpu, 1);
+}
+
+TEST(CompactionTest, TakesThePlaceThatBreaksLeast) {
+  std::vector<GpuLayout> gpus{empty_gpu(model_named("A100-80GB"), 0, 0), empty_gpu(model_named("A100-80GB"), 0, 1),
+                              empty_gpu(model_named("A100-80GB"), 0, 2)};
+  place(gpus[0], "4g.40gb", 0, PartitionUse::pinned, 1);
+  place(gpus[1], "1g.10gb", 2, PartitionUse::pinned, 2);
+  place(gpus[2], "1g.10gb", 6, PartitionUse::movable, 3);
+  const CompactionPlan compaction = plan_compaction(gpus, {}).value();
+  ASSERT_EQ(compaction.plan.steps.size(), 3U);
+  EXPECT_EQ(compaction.plan.steps[1].to.gpu, 1);
+  EXPECT_EQ(compaction.plan.steps[1].to.range.start, 3);
+}
+
+// One 3g per GPU at 0, so that each GPU that stays has one place of the same loss: the fewest pods that leave their
+// node are, node by node, those beyond its own places.
+TEST(CompactionTest, AsFewPodsAsPossibleLeaveTheirNode) {
+  int leaving = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Philox random(seed, StreamPurpose::order);
+    std::vector<GpuLayout> gpus;
+    for (std::uint32_t g = 0; g < 30; ++g) {
+      gpus.push_back(empty_gpu(model_named("A100-80GB"), random.next_below(5), static_cast<std::uint16_t>(g)));
+      place(gpus.back(), "3g.40gb", 0, random.next_below(2) == 0 ? PartitionUse::movable : PartitionUse::pinned, g);
+    }
+    const CompactionPlan compaction = plan_compaction(gpus, {}).value();
+    std::vector<int> spare(5, 0);
+    for (std::size_t g = 0; g < gpus.size(); ++g) {
+      const bool goes = std::find(compaction.emptied.begin(), compaction.emptied.end(), g) != compaction.emptied.end();
+      spare[gpus[g].node.value] += goes ? -1 : 1;
+    }
+    int fewest = 0, left = 0;
+    for (const int places : spare) {
+      fewest += std::max(0, -places);
+    }
+    for (const ReshapeStep& step : compaction.plan.steps) {
+      left += step.kind == ReshapeStepKind::move_pod && step.at.node != step.to.node ? 1 : 0;
+    }
+    EXPECT_EQ(left, fewest) << "seed " << seed;
+    leaving += left;
+  }
+  EXPECT_GT(leaving, 20);
 }
 
 TEST(CompactionTest, TheBudgetOfMovesHolds) {

@@ -126,6 +126,9 @@ TEST(ReshapePlanTest, LayoutsComeOutOfTheClusterState) {
   EXPECT_FALSE(whole.mig_enabled);
   ASSERT_EQ(whole.partitions.size(), 1U);
   EXPECT_EQ(whole.partitions[0].range.size, 0);
+  EXPECT_FALSE(whole.drained);
+  ASSERT_TRUE(cluster.apply({0, GpuHeld{node, 0}}).ok());
+  EXPECT_TRUE(layout_of(cluster, node, 0, may_move).drained);
 }
 
 }  // namespace

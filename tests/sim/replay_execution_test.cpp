@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/result_files.hpp"
 #include "gpusched/sim/simulator.hpp"
 
@@ -265,6 +266,41 @@ TEST(ReplayExecutionTest, OpeningAGpuTakesTimeAndJoiningNone) {
   const SimulationResult result = story.run();
   EXPECT_NEAR(end_s(result, 0), 1000 + static_cast<double>(opens_ns) / 1e9, 1e-6);
   EXPECT_NEAR(end_s(result, 1), 1050, 1e-6);
+  EXPECT_EQ(result.summary.execution->openings, 1);
+}
+
+TEST(ReplayExecutionTest, AMovedJobGoesOnAtItsNewPlaceAndATrainingJobRestarts) {
+  const auto small_ends = [](bool moves) {
+    Story story("first_fit", "1xA100-80GB:1@mig");
+    story.options.seed = calm_seed;
+    story.options.reshape.rules.one_move_on_block = moves;
+    story.options.reshape.delay_ns = at(20);
+    story.job("small", 0, 1000, closed_profile(.9, .3, .5));
+    story.last_spec().request.mig_profile = "1g.10gb";
+    story.job("large", 10, 100, closed_profile(.9, .3, .5));
+    story.last_spec().request.mig_profile = "4g.40gb";
+    const SimulationResult result = story.run();
+    EXPECT_EQ(result.summary.reshapes, moves ? 1 : 0);
+    EXPECT_EQ(result.jobs[1].start_ns, moves ? at(30) : result.jobs[0].end_ns);
+    return end_s(result, 0);
+  };
+  EXPECT_NEAR(small_ends(true), small_ends(false) + 30, 1e-6);
+}
+
+// A gang whose reservation is served as soon as it is due frees what it held: whoever waits for that starts at the same
+// instant, before anybody's work goes on. Found with this trace.
+TEST(ReplayExecutionTest, WhatAServedReservationFreesIsGivenAwayBeforeTimePasses) {
+  const Result<Trace> trace = generate_trace("mode-mix", {{"mix", "inference"}, {"load", "1.3"}}, 101);
+  SimulationOptions options;
+  options.policy = parse_policy(
+                       "pools:mig=20,time_slice=28,mps=8,replicas=8,fill=spread,guard=slowdown,"
+                       "always_on=mig+time_slice+whole,burst=mps+whole,dev=mig+mps+whole,"
+                       "batch=mig+time_slice+whole")
+                       .value();
+  options.seed = 101;
+  options.queue = QueueDiscipline::lines;
+  options.preemption = false;
+  EXPECT_NO_THROW(simulate(trace.value(), options).value());
 }
 
 }  // namespace

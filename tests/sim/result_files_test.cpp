@@ -180,11 +180,13 @@ TEST_F(ResultFilesTest, TheSummaryOfTracesWithProfilesTellsOfGoodput) {
   summary.execution->goodput = .5;
   summary.execution->served = {.1, .2, .3, .4, .5};
   summary.execution->starts = {1, 2, 3, 4};
+  summary.execution->openings = 6;
   summary.execution->oom_kills = 7;
   const nlohmann::json json = nlohmann::json::parse(summary_json(summary)).at("execution");
   EXPECT_EQ(json.at("goodput"), .5);
   EXPECT_EQ(json.at("served").at("gang"), .5);
   EXPECT_EQ(json.at("starts").at("time_slice"), 3);
+  EXPECT_EQ(json.at("openings"), 6);
   EXPECT_EQ(json.at("oom_kills"), 7);
 }
 

@@ -106,7 +106,21 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
     shared.most_mps_pressure = std::min(shared.most_mps_pressure, demand.most_mps_pressure);
     ++shared.tenants;
   }
+  if (time_slice && rules_.guard == ModeGuard::slowdown) {
+    find_room(state, demands, ref, shared);
+  }
   shared.headroom = headroom(shared, mps ? ModeKind::mps : ModeKind::time_slice);
+}
+
+void ModeIndex::find_room(const ClusterState& state, ModeDemands& demands, GpuRef ref, Shared& shared) {
+  shared.closed_room = shared.service_room = std::numeric_limits<double>::max();
+  for (const RequestClassId tenant : state.tenants(ref.node, ref.gpu)) {
+    const ModeDemand& demand = demands.of(state, tenant);
+    PartitionLoad others = shared.sum;
+    others -= demand.adds;
+    shared.closed_room = std::min(shared.closed_room, demand.time_slice_bound.closed_room(others));
+    shared.service_room = std::min(shared.service_room, demand.time_slice_bound.service_room(others));
+  }
 }
 
 double ModeIndex::headroom(const Shared& gpu, ModeKind mode) const {

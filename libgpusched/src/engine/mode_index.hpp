@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/index_bitset.hpp"
 #include "gpusched/cluster/cluster_state.hpp"
 #include "gpusched/policy/mode_rules.hpp"
@@ -18,16 +19,21 @@ namespace gpusched {
 class ModeIndex {
  public:
   /// One shared GPU. Load and limit: docs/policies/auto.md.
-  struct Shared {
+  struct alignas(64) Shared {
+    // One line of memory with all that most GPUs are refused by.
+    std::int32_t free_memory_mib = 0;
+    std::uint32_t trust_domain = 0;      ///< of its tenants, under MPS
+    PartitionLoad sum;                   ///< over its tenants
+    std::int64_t most_mps_pressure = 0;  ///< least over its tenants
+    // Under time slicing, least over its tenants: a newcomer that adds more surely slows one of them too much.
+    double closed_room = 0;
+    double service_room = 0;
+
     double load = 0;
     double limit = 0;     ///< the most that the tenant which tolerates least lets it carry
     double headroom = 0;  ///< share of its room that is left, 0..1
-    std::int32_t free_memory_mib = 0;
     std::int32_t memory_mib = 0;
-    std::uint32_t trust_domain = 0;  ///< of its tenants, under MPS
     std::int32_t tenants = 0;
-    PartitionLoad sum;                   ///< over its tenants
-    std::int64_t most_mps_pressure = 0;  ///< least over its tenants
   };
   /// A place for one shape on GPUs of one occupancy.
   struct InstanceOption {
@@ -65,12 +71,13 @@ class ModeIndex {
  private:
   void rebuild(ClusterState& state, ModeDemands& demands);
   void refresh(const ClusterState& state, ModeDemands& demands, GpuRef gpu);
+  static void find_room(const ClusterState& state, ModeDemands& demands, GpuRef gpu, Shared& shared);
   static void set(IndexBitset& members, std::uint32_t ordinal, bool in);
 
   static constexpr std::size_t max_log = 1U << 20;
 
   const ModeRules& rules_;
-  std::vector<Shared> shared_;
+  std::vector<Shared, HugePageAllocator<Shared>> shared_;
   IndexBitset open_time_slice_, open_mps_;
   std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
   std::uint32_t idle_count_ = 0;

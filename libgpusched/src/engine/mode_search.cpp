@@ -302,9 +302,15 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
 }
 
 bool ModeSearch::is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const {
-  return mode == ModeKind::mps
-             ? gpu.sum.mps.mean + demand_->adds.mps.mean > std::min(gpu.most_mps_pressure, demand_->most_mps_pressure)
-             : demand_->time_slice_bound.is_exceeded_beside(gpu.sum);
+  const PartitionLoad& adds = demand_->adds;
+  if (mode == ModeKind::mps) {
+    return gpu.sum.mps.mean + adds.mps.mean > std::min(gpu.most_mps_pressure, demand_->most_mps_pressure);
+  }
+  // Both bounds hold only beside somebody who has work; a newcomer without any is judged by the law itself.
+  const bool crowds = 1e-6 * static_cast<double>(adds.closed_busy.mean) > gpu.closed_room ||
+                      1e-6 * static_cast<double>(adds.load.mean) > gpu.service_room;
+  return (crowds && adds.closed_busy.mean + adds.load.mean > 0) ||
+         demand_->time_slice_bound.is_exceeded_beside(gpu.sum);
 }
 
 double ModeSearch::predict(const ModeDemand& tenant, const PartitionLoad& others, ModeKind mode) const {

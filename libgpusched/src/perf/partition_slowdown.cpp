@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "gpusched/base/check.hpp"
 
@@ -78,7 +79,9 @@ double time_slice_of(const TenantDemand& tenant, const PartitionLoad& others, co
 
 TimeSliceBound::TimeSliceBound(const TenantDemand& tenant, double tolerated, const PerfConstants& constants)
     : tolerated_(tolerated),
-      most_(tolerated * (1 + 1e-9) + 1e-9),
+      inverse_(1 / tolerated),
+      // A prediction ends at saturation, and whoever tolerates that tolerates all.
+      most_(tolerated < saturated_slowdown ? tolerated * (1 + 1e-9) + 1e-9 : std::numeric_limits<double>::infinity()),
       tax_(constants.switch_tax),
       rise_(1 / constants.switch_width) {
   GPUSCHED_CHECK(tenant.slice_slowdown_milli == milli_per_unit, "the bound holds on a whole GPU");

@@ -13,7 +13,8 @@ namespace {
 using MaskCounts = std::map<std::uint16_t, std::int64_t>;
 
 /// Whether the pods fit on the GPUs, given as how many there are of each mask. Large shapes first, each where it breaks
-/// least: exact on laminar lattices (docs/models/mig-packing.md).
+/// least. A yes comes with places; a no is sometimes wrong, where a block is broken that a smaller shape needs more:
+/// rarely on the seven-slice lattice.
 bool fits(MaskCounts masks, const std::vector<std::int64_t>& pods_of_shape, const MaskLosses& losses) {
   for (int shape = static_cast<int>(pods_of_shape.size()) - 1; shape >= 0; --shape) {
     std::int64_t left = pods_of_shape[static_cast<std::size_t>(shape)];

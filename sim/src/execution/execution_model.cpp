@@ -43,6 +43,7 @@ void ExecutionModel::started(std::uint32_t job, std::span<const Candidate> place
     }
   }
   counts_.starts[static_cast<std::size_t>(mode_[job])] += window_.contains(now) ? 1 : 0;
+  counts_.openings += window_.contains(now) && ready_ns > now ? 1 : 0;
   if (first_start_ns_[job] < 0) {
     first_start_ns_[job] = now;
   }

@@ -39,8 +39,9 @@ struct PodSpec {
 ///
 /// invalid_argument: a quantity, a name under nvidia.com/, a request that differs from the limit of a GPU resource, an
 /// unknown annotation under gpusched.io/, wishes that contradict each other (check_gpu_request). unsupported: several
-/// different GPU resources in one pod, time-sliced MIG instances, compute instances. Source: Kubernetes,
-/// component-helpers resource.PodRequests and KEP-753.
+/// different GPU resources in one pod, time-sliced MIG instances, compute instances.
+///
+/// Source: Kubernetes, component-helpers resource.PodRequests and KEP-753.
 Result<GpuRequest> make_gpu_request(const PodSpec& pod);
 
 }  // namespace gpusched

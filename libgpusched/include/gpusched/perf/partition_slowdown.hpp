@@ -68,7 +68,8 @@ double time_slice_slowdown_beside(const TenantDemand& tenant, const PartitionLoa
 double mps_slowdown_beside(const TenantDemand& tenant, const Pressure& others, const PerfConstants& constants);
 
 /// A quick no: whether a tenant on a whole GPU is surely slowed more than it tolerates. Time slicing without bandwidth
-/// and waiting makes tax x (closed jobs + t x load) <= t a necessary condition, which takes no division.
+/// and waiting, by the means of the neighbours alone, makes tax x (closed jobs + t x load) <= t a necessary condition,
+/// which takes no division.
 class TimeSliceBound {
  public:
   TimeSliceBound() = default;
@@ -79,15 +80,24 @@ class TimeSliceBound {
     if (others.closed_busy.mean == 0 && others.load.mean == 0) {
       return false;
     }
-    const double busy = 1e-6 * static_cast<double>(others.closed_busy.mean);  // their spread only makes it worse
-    const double load = 1e-6 * static_cast<double>(others.load.mean);
-    const double saturation = std::clamp((busy + load - free_) * rise_, 0.0, 1.0);
-    return (1 + tax_ * saturation) * (busy + own_ + tolerated_ * load) > most_;
+    return stretch(others) * demand(others) > most_;
   }
+  /// More closed jobs (a u), or more services (rho), beside `others` than this surely slow the tenant too much.
+  double closed_room(const PartitionLoad& others) const { return most_ / stretch(others) - demand(others); }
+  double service_room(const PartitionLoad& others) const { return closed_room(others) * inverse_; }
 
  private:
-  double tolerated_ = 0, most_ = 0;  // the second with room for rounding
-  double own_ = 0;                   // what the tenant itself adds
+  double stretch(const PartitionLoad& others) const {
+    const double all = 1e-6 * static_cast<double>(others.closed_busy.mean + others.load.mean);
+    return 1 + tax_ * std::clamp((all - free_) * rise_, 0.0, 1.0);
+  }
+  double demand(const PartitionLoad& others) const {
+    return 1e-6 * static_cast<double>(others.closed_busy.mean) + own_ +
+           tolerated_ * 1e-6 * static_cast<double>(others.load.mean);
+  }
+
+  double tolerated_ = 0, inverse_ = 0, most_ = 0;  // the last with room for rounding
+  double own_ = 0;                                 // what the tenant itself adds
   double tax_ = 0, free_ = 0, rise_ = 0;
 };
 

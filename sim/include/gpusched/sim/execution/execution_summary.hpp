@@ -37,6 +37,7 @@ struct ExecutionSummary {
   std::array<double, goodput_class_count> served{};   ///< work within its SLO over offered work; 0 where none
   std::array<double, goodput_class_count> offered{};  ///< offered work per GPU and second
   std::array<std::int64_t, start_mode_count> starts{};
+  std::int64_t openings = 0;  ///< partitions made for a job: an instance created, a GPU opened for sharing
   std::int64_t oom_kills = 0;
   std::int64_t crashes = 0;
   std::int64_t isolation_violations = 0;  ///< pairs in one context of which one asked for isolation; of the whole run
