@@ -268,6 +268,9 @@ int main(int argc, char** argv) {
         found = search_pools(cell, guard, settings, 101);
         written << cell.name() << " " << guard << " " << found << "\n" << std::flush;
       }
+      if (settings == 0) {
+        std::printf("pools read for %-14s guard=%-8s %s\n", cell.name().c_str(), guard, found.c_str());
+      }
       if (found.empty()) {
         std::cerr << "no pools for " << cell.name() << " " << guard << " in '" << arguments.text("pools") << "'\n";
         return 1;
