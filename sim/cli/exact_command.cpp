@@ -15,14 +15,6 @@ namespace gpusched::cli {
 
 namespace {
 
-Error usage(std::string message, std::string remedy) {
-  return {.code = ErrorCode::invalid_argument,
-          .message = std::move(message),
-          .file = {},
-          .line = 0,
-          .remedy = std::move(remedy)};
-}
-
 template <typename Number>
 bool read_whole(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -12,14 +12,6 @@ namespace gpusched::cli {
 
 namespace {
 
-Error usage(std::string message, std::string remedy) {
-  return {.code = ErrorCode::invalid_argument,
-          .message = std::move(message),
-          .file = {},
-          .line = 0,
-          .remedy = std::move(remedy)};
-}
-
 /// Empty where the trace has the profile, else which it has.
 Status check_profile(const sim::Trace& trace, const std::string& name) {
   std::string known;

@@ -21,14 +21,6 @@ namespace {
 
 constexpr std::string_view generate_prefix = "generate:";
 
-Error usage(std::string message, std::string remedy) {
-  return {.code = ErrorCode::invalid_argument,
-          .message = std::move(message),
-          .file = {},
-          .line = 0,
-          .remedy = std::move(remedy)};
-}
-
 /// What reproducing a publication asks of each policy. A new publication is one row per policy.
 struct CompatRow {
   const char* compat;
@@ -167,6 +159,14 @@ sim::ReshapeSimulation reshape_of(const ReplayArguments& arguments) {
 }
 
 }  // namespace
+
+Error usage(std::string message, std::string remedy) {
+  return {.code = ErrorCode::invalid_argument,
+          .message = std::move(message),
+          .file = {},
+          .line = 0,
+          .remedy = std::move(remedy)};
+}
 
 void report_rows(const std::string& source, const sim::ReadReport& report) {
   std::cerr << source << ": read " << report.read << " = kept " << report.kept;

@@ -8,6 +8,9 @@
 
 namespace gpusched::cli {
 
+/// What the user asked for cannot be done as it stands.
+Error usage(std::string message, std::string remedy);
+
 /// A trace and the options to replay it with, as the arguments describe them.
 struct ReplayInputs {
   sim::Trace trace;
