@@ -257,9 +257,11 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
         if (some_take_it) {
           weigh_join(ordinal, mode, slowdown_beside(ordinal, mode), join);
         }
-      } else if (const double slowdown = slowdown_beside(ordinal, mode);
-                 slowdown > 0 && node_reason(ordinal, mode) == RejectReason::none) {
-        weigh_join(ordinal, mode, slowdown, join);
+      } else if (may_win(ordinal, mode, join)) {
+        const double slowdown = slowdown_beside(ordinal, mode);
+        if (slowdown > 0 && node_reason(ordinal, mode) == RejectReason::none) {
+          weigh_join(ordinal, mode, slowdown, join);
+        }
       }
     }
     if (++looked_at % window == 0 && some_take_it) {
@@ -272,6 +274,16 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
   if (join.candidate.found()) {
     offer(join.candidate);
   }
+}
+
+bool ModeSearch::may_win(std::uint32_t ordinal, ModeKind mode, const Join& join) const {
+  if (!join.candidate.found()) {
+    return true;
+  }
+  const ModeIndex::Shared& gpu = index_.shared(ordinal);
+  const double lost = rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false);
+  const std::int64_t key = rules_.spreads ? 0 : cost_of(mode, lost, 1.0, 0.0);
+  return (lost < 0 && !rules_.spreads) || std::tuple(key, lost) < std::tuple(join.key, join.value_lost);
 }
 
 void ModeSearch::weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join) {

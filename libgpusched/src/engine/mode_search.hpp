@@ -77,6 +77,9 @@ class ModeSearch {
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
+  /// False: nobody beside whom the job runs as fast as alone would make this GPU the better one. Cheaper than a
+  /// prediction.
+  bool may_win(std::uint32_t ordinal, ModeKind mode, const Join& join) const;
   void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
