@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t none = IndexBitset::none;
 /// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
-constexpr std::size_t window = 128;
+constexpr std::size_t window = 64;
 
 ModeSet modes_of(NodeSharing sharing) {
   switch (sharing) {
