@@ -1,0 +1,198 @@
+// Nodes that come, go and change health; their order, and the ordinals of their GPUs.
+#include <algorithm>
+#include <utility>
+
+#include "gpusched/cluster/cluster_state.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+
+#include "cluster/state_errors.hpp"
+
+namespace gpusched {
+
+Status ClusterState::on(TimeNs, const NodeAdded& event) {
+  const NodeSpec& spec = event.node;
+  if (spec.gpus.size() > 0xffff) {
+    return conflict("node '" + spec.name + "' has " + std::to_string(spec.gpus.size()) + " GPUs, more than 65535");
+  }
+  if (std::any_of(spec.gpus.begin(), spec.gpus.end(),
+                  [&](const GpuSpec& gpu) { return gpu.model != spec.gpus[0].model; })) {
+    return Error{.code = ErrorCode::unsupported,
+                 .message = "node '" + spec.name + "' has GPUs of several models",
+                 .file = {},
+                 .line = 0,
+                 .remedy = "Node labels name one model per node: describe it as one node per model"};
+  }
+  const auto [entry, is_new] = node_by_name_.try_emplace(spec.name, static_cast<std::uint32_t>(nodes_.size()));
+  if (!is_new) {
+    if (!nodes_[entry->second].removed) {
+      return {};  // a repeated watch event
+    }
+    entry->second = static_cast<std::uint32_t>(nodes_.size());
+  }
+  Node node;
+  node.spec = spec;
+  gpu_base_.push_back(gpus_added_);
+  gpus_added_ += static_cast<std::uint32_t>(spec.gpus.size());
+  node.state.shape = shapes_.intern({.cpu_milli = spec.cpu_milli,
+                                     .memory_mib = spec.memory_mib,
+                                     .gpus = spec.gpus,
+                                     .sharing = spec.sharing,
+                                     .replicas = spec.replicas,
+                                     .labels = spec.labels});
+  node.state.replicas = spec.replicas;
+  node.state.cpu_free_milli = spec.cpu_milli;
+  node.state.memory_free_mib = spec.memory_mib;
+  for (const GpuSpec& gpu : spec.gpus) {
+    GpuState state;
+    state.model = static_cast<std::uint16_t>(gpu.model.value);
+    state.free_memory_mib = gpu.memory_mib > 0 ? static_cast<std::int32_t>(gpu.memory_mib) : -1;
+    node.state.gpus.push_back(state);
+  }
+  node.takes_mig = !spec.gpus.empty() && gpu_model(spec.gpus[0].model).has_lattice() &&
+                   (spec.sharing == NodeSharing::mig || spec.sharing == NodeSharing::any);
+  total_gpus_ += static_cast<std::int64_t>(spec.gpus.size());
+  count_mig(node, 1);
+  nodes_.push_back(std::move(node));
+  first_gpu_.push_back(0);
+  order_stale_ = true;
+  ++topology_version_;
+  return {};
+}
+
+void ClusterState::count_mig(const Node& node, int direction) {
+  if (node.takes_mig) {
+    const auto gpus = direction * static_cast<std::int64_t>(node.spec.gpus.size());
+    mig_gpus_ += gpus;
+    total_mig_units_ += gpus * gpu_model(node.spec.gpus[0].model).placement_units;
+  }
+}
+
+Status ClusterState::on(TimeNs, const NodeRemoved& event) {
+  if (event.node.value >= nodes_.size()) {
+    return unknown("node #" + std::to_string(event.node.value) + " is not known");
+  }
+  Node& node = nodes_[event.node.value];
+  if (node.removed) {
+    return {};
+  }
+  if (!node.pods.empty()) {
+    return conflict("node '" + node.spec.name + "' still holds " + std::to_string(node.pods.size()) +
+                    " pods: evict them first");
+  }
+  if (std::any_of(moving_to_.begin(), moving_to_.end(),
+                  [&](const auto& entry) { return entry.second.node == event.node; })) {
+    return conflict("a pod is being moved to node '" + node.spec.name + "': end the move first");
+  }
+  node.removed = true;
+  node.state.schedulable = false;
+  total_gpus_ -= static_cast<std::int64_t>(node.spec.gpus.size());
+  count_mig(node, -1);
+  order_stale_ = true;
+  ++topology_version_;
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const HealthChanged& event) {
+  if (event.node.value >= nodes_.size() || nodes_[event.node.value].removed) {
+    return unknown("node #" + std::to_string(event.node.value) + " is not known");
+  }
+  Node& node = nodes_[event.node.value];
+  const bool schedulable = event.health == NodeHealth::ready;
+  node.health = event.health;
+  if (schedulable != node.state.schedulable) {
+    if (!order_stale_) {
+      index_gpus(event.node, schedulable);
+    }
+    node.state.schedulable = schedulable;
+    mark_changed(event.node);
+    for (std::size_t gpu = 0; follows_gpus_ && gpu < node.state.gpus.size(); ++gpu) {
+      changed_gpus_.push_back({event.node, static_cast<std::uint16_t>(gpu)});
+    }
+  }
+  return {};
+}
+
+void ClusterState::index_gpus(NodeId id, bool insert) {
+  const Node& node = nodes_[id.value];
+  if (!node.takes_mig) {
+    return;
+  }
+  for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
+    const GpuState& gpu = node.state.gpus[i];
+    const std::uint32_t ordinal = first_gpu(id) + static_cast<std::uint32_t>(i);
+    if (gpu.takes_instances()) {
+      if (insert) {
+        gpu_index_.insert(gpu, ordinal);
+      } else {
+        gpu_index_.erase(ordinal);
+      }
+    }
+  }
+}
+
+void ClusterState::reorder() {
+  order_.clear();
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].removed) {
+      order_.push_back(NodeId{i});
+    }
+  }
+  std::sort(order_.begin(), order_.end(), [&](NodeId a, NodeId b) {
+    const NodeSpec& left = nodes_[a.value].spec;
+    const NodeSpec& right = nodes_[b.value].spec;
+    return left.rank != right.rank ? left.rank < right.rank : left.name < right.name;
+  });
+  std::uint32_t gpus = 0;
+  gpu_nodes_.clear();
+  gpu_node_at_.clear();
+  for (std::uint32_t i = 0; i < order_.size(); ++i) {
+    Node& node = nodes_[order_[i].value];
+    node.order = i;
+    first_gpu_[order_[i].value] = gpus;
+    if (!node.state.gpus.empty()) {
+      gpu_nodes_.push_back({.first_gpu = gpus, .node = order_[i]});
+      gpus += static_cast<std::uint32_t>(node.state.gpus.size());
+      const std::uint32_t entries = (gpus + ordinals_per_entry - 1) / ordinals_per_entry;
+      gpu_node_at_.resize(entries, static_cast<std::uint32_t>(gpu_nodes_.size() - 1));
+    }
+  }
+  const auto per_node = static_cast<std::uint32_t>(order_.empty() ? 0 : nodes_[order_[0].value].state.gpus.size());
+  const bool in_order = std::all_of(order_.begin(), order_.end(), [&](NodeId id) {
+    return nodes_[id.value].order == id.value && nodes_[id.value].state.gpus.size() == per_node;
+  });
+  gpus_per_node_ = in_order ? per_node : 0;
+  gpu_index_.reset(gpus);
+  order_stale_ = false;
+  for (const NodeId id : order_) {
+    if (nodes_[id.value].state.schedulable) {
+      index_gpus(id, true);
+    }
+  }
+}
+
+std::span<const NodeId> ClusterState::node_order() {
+  if (order_stale_) {
+    reorder();
+  }
+  return order_;
+}
+
+const GpuIndex& ClusterState::gpu_index() {
+  if (order_stale_) {
+    reorder();
+  }
+  return gpu_index_;
+}
+
+std::pair<NodeId, std::uint16_t> ClusterState::gpu_at(std::uint32_t ordinal) const {
+  if (gpus_per_node_ > 0) {
+    return {NodeId{ordinal / gpus_per_node_}, static_cast<std::uint16_t>(ordinal % gpus_per_node_)};
+  }
+  const GpuNode* found = &gpu_nodes_[gpu_node_at_[ordinal / ordinals_per_entry]];
+  while (found != &gpu_nodes_.back() && found[1].first_gpu <= ordinal) {
+    ++found;  // an entry names the node of its first ordinal; others may begin behind it
+  }
+  return {found->node, static_cast<std::uint16_t>(ordinal - found->first_gpu)};
+}
+
+}  // namespace gpusched
