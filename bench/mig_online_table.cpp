@@ -152,14 +152,12 @@ int main(int argc, char** argv) {
   if (const auto exit_code = arguments.parse(argc, argv)) {
     return *exit_code;
   }
-  const auto seeds = arguments.range("seeds");
-  const auto first_seed = arguments.range("first-seed");
-  if (!seeds || !first_seed || seeds->first == 0) {
-    std::cerr << "--seeds and --first-seed are whole numbers\n";
+  const auto seeds = bench::seeds_of(arguments);
+  if (!seeds) {
     return 2;
   }
   const bench::Stopwatch watch;
-  const Result<Runs> runs = run_all(seeds->first, first_seed->first);
+  const Result<Runs> runs = run_all(seeds->count, seeds->first);
   if (!runs) {
     std::cerr << runs.error().to_string() << "\n";
     return 1;

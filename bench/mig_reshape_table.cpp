@@ -101,17 +101,15 @@ int main(int argc, char** argv) {
   if (const auto exit_code = arguments.parse(argc, argv)) {
     return *exit_code;
   }
-  const auto seeds = arguments.range("seeds");
-  const auto first_seed = arguments.range("first-seed");
-  if (!seeds || !first_seed || seeds->first == 0) {
-    std::cerr << "--seeds and --first-seed are whole numbers\n";
+  const auto seeds = bench::seeds_of(arguments);
+  if (!seeds) {
     return 2;
   }
   const bench::Stopwatch watch;
-  std::vector<Row> rows(mig_cells * seeds->first);
+  std::vector<Row> rows(mig_cells * seeds->count);
   std::vector<Status> statuses(rows.size());
   bench::on_all_cores(rows.size(), [&](std::size_t i) {
-    Result<Row> row = run_cell(i / seeds->first, first_seed->first + i % seeds->first);
+    Result<Row> row = run_cell(i / seeds->count, seeds->first + i % seeds->count);
     statuses[i] = row ? Status() : Status(row.error());
     rows[i] = row ? row.value() : Row{};
   });
@@ -122,12 +120,12 @@ int main(int argc, char** argv) {
     }
   }
   std::printf("accepted %% by count / by slices, mean of %zu seeds (reference)\n",
-              static_cast<std::size_t>(seeds->first));
+              static_cast<std::size_t>(seeds->count));
   std::printf("%-15s %14s  %29s  %29s  %8s  moves per arrival, times the reference's\n", "mix, load", "buddy",
               "with one move", "free repacking", "gap won");
   bool good = true;
   for (std::size_t cell = 0; cell < mig_cells; ++cell) {
-    good &= print_cell(rows, cell, seeds->first);
+    good &= print_cell(rows, cell, seeds->count);
   }
   std::printf("wall %.1f s, CPU %.1f s\n%s\n", watch.seconds(), bench::process_cpu_s(),
               good ? "as claimed" : "NOT as claimed");

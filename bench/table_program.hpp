@@ -109,6 +109,23 @@ class TableArguments {
   std::map<std::string_view, std::string, std::less<>> values_;
 };
 
+/// The seeds of each cell: options "seeds" (how many) and "first-seed".
+struct TableSeeds {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+};
+
+/// Nothing, and a message, where they are no numbers.
+inline std::optional<TableSeeds> seeds_of(const TableArguments& arguments) {
+  const auto count = arguments.range("seeds");
+  const auto first = arguments.range("first-seed");
+  if (!count || !first || count->first == 0) {
+    std::cerr << "--seeds and --first-seed are whole numbers\n";
+    return std::nullopt;
+  }
+  return TableSeeds{.first = first->first, .count = count->first};
+}
+
 inline std::string data_dir() {
   const char* const dir = std::getenv("GPUSCHED_DATA_DIR");
   return dir != nullptr && *dir != '\0' ? dir : "../shared/data";

@@ -81,17 +81,12 @@ Status explain(const ExplainArguments& arguments) {
     return usage(arguments.job.empty() ? "neither --job nor --at given" : "--job and --at given together",
                  "Give --job NAME for a decision of the replay, or --at SECONDS and what the job asks for");
   }
-  Result<PolicyChoice> policy = choose_policy(arguments.policy, arguments.replay.compat);
-  if (!policy) {
-    return policy.error();
-  }
-  Result<ReplayInputs> inputs = load_inputs(arguments.replay);
+  Result<ReplayInputs> inputs = load_inputs(arguments.replay, arguments.policy);
   if (!inputs) {
     return inputs.error();
   }
   const sim::Trace& trace = inputs.value().trace;
   sim::SimulationOptions& options = inputs.value().options;
-  options.policy = policy.value();
   Result<std::function<void(GpuRequest&)>> edit = make_edit(arguments.what_if, trace);
   if (!edit) {
     return edit.error();

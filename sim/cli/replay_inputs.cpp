@@ -260,6 +260,18 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   return inputs;
 }
 
+Result<ReplayInputs> load_inputs(const ReplayArguments& arguments, const std::string& policy) {
+  Result<PolicyChoice> choice = choose_policy(policy, arguments.compat);
+  if (!choice) {
+    return choice.error();
+  }
+  Result<ReplayInputs> inputs = load_inputs(arguments);
+  if (inputs) {
+    inputs.value().options.policy = std::move(choice).value();
+  }
+  return inputs;
+}
+
 ProgressBar::ProgressBar(std::string title) : title_(std::move(title)), on_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 ProgressBar::~ProgressBar() {

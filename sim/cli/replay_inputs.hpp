@@ -20,8 +20,10 @@ struct ReplayInputs {
 /// True when every seed makes a trace of its own.
 bool generates_trace(const ReplayArguments& arguments);
 
-/// Reads or generates everything; says on stderr which rows were dropped and why. `policy` is POLICY[:NAME=VALUE,...].
+/// Reads or generates everything; says on stderr which rows were dropped and why.
 Result<ReplayInputs> load_inputs(const ReplayArguments& arguments);
+/// The same, to be replayed under one policy, POLICY[:NAME=VALUE,...]; an unknown one is found before anything is read.
+Result<ReplayInputs> load_inputs(const ReplayArguments& arguments, const std::string& policy);
 
 /// Says on stderr what a reader kept and dropped, and why; nothing is lost silently.
 void report_rows(const std::string& source, const sim::ReadReport& report);

@@ -129,17 +129,12 @@ Status run(const RunArguments& arguments) {
   if (!arguments.replay_log.empty()) {
     return check_log(arguments.replay_log);
   }
-  Result<PolicyChoice> policy = choose_policy(arguments.policy, arguments.replay.compat);
-  if (!policy) {
-    return policy.error();
-  }
-  Result<ReplayInputs> inputs = load_inputs(arguments.replay);
+  Result<ReplayInputs> inputs = load_inputs(arguments.replay, arguments.policy);
   if (!inputs) {
     return inputs.error();
   }
   const sim::Trace& trace = inputs.value().trace;
   sim::SimulationOptions& options = inputs.value().options;
-  options.policy = policy.value();
   std::vector<sim::ReplayObserver*> observers;
   sim::Curve curve;
   if (!arguments.curve.empty()) {
