@@ -19,13 +19,24 @@ if(GPUSCHED_BUILD_SIM)
   gpusched_require("the simulator (compressed trace files)" ZLIB 1.2.11)
   gpusched_require("gpusched-sim" CLI11 2.1 CONFIG)
   gpusched_require("gpusched-sim" yaml-cpp 0.7 CONFIG)
-  if(NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
-    add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
-  endif()
 endif()
 
-if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH)
-  gpusched_require("gpusched-sim and the benches (runs side by side)" Threads)
+if(GPUSCHED_BUILD_EXTENDER)
+  gpusched_require("gpusched-extender (TLS)" OpenSSL 3.0)
+  gpusched_require("gpusched-extender (API server)" CURL 7.88)
+  gpusched_require("gpusched-extender (JSON of the scheduler and of watches)" simdjson 3.0.1 CONFIG)
+  gpusched_require("gpusched-extender (log)" spdlog 1.10 CONFIG)
+  gpusched_require("gpusched-extender" CLI11 2.1 CONFIG)
+  gpusched_require("gpusched-extender" yaml-cpp 0.7 CONFIG)
+  # Its CMake package asks for a web server that nothing here uses.
+  find_library(GPUSCHED_PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+endif()
+if((GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_EXTENDER) AND NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+
+if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH OR GPUSCHED_BUILD_EXTENDER)
+  gpusched_require("gpusched-sim, gpusched-extender and the benches (threads)" Threads)
 endif()
 
 if(GPUSCHED_BUILD_TESTS)

@@ -1,6 +1,19 @@
 # What gets built. A project that embeds this one with add_subdirectory() gets the library alone.
 
 option(GPUSCHED_BUILD_SIM "Build the simulator library and gpusched-sim" ${PROJECT_IS_TOP_LEVEL})
+# The extender needs libraries that nothing else does: on where they are found, unless said otherwise.
+set(gpusched_extender_default OFF)
+if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_EXTENDER)
+  find_package(OpenSSL 3.0 QUIET)
+  find_package(CURL 7.88 QUIET)
+  find_package(simdjson 3.0.1 QUIET CONFIG)
+  find_package(spdlog 1.10 QUIET CONFIG)
+  find_library(GPUSCHED_PROMETHEUS_CORE prometheus-cpp-core)
+  if(OPENSSL_FOUND AND CURL_FOUND AND simdjson_FOUND AND spdlog_FOUND AND GPUSCHED_PROMETHEUS_CORE)
+    set(gpusched_extender_default ON)
+  endif()
+endif()
+option(GPUSCHED_BUILD_EXTENDER "Build gpusched-extender, the kube-scheduler extender" ${gpusched_extender_default})
 option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${PROJECT_IS_TOP_LEVEL})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)

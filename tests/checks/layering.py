@@ -16,17 +16,30 @@ LAYERS = ["base", "model", "cluster", "perf", "filter", "score", "reshape", "pol
 # Third party -> folders whose files may include it. Public headers are in none of them.
 CAGES = {
     "Eigen": (["Eigen/", "unsupported/Eigen/"], ["libgpusched/src/perf", "libgpusched/src/score"]),
-    "Boost.Graph": (["boost/"], ["libgpusched/src/reshape"]),
-    "nlohmann/json": (["nlohmann/"], ["libgpusched/src/io", "sim/src", "sim/cli", "tests", "bench"]),
+    "Boost": (["boost/"], ["libgpusched/src/reshape", "extender/src/http"]),
+    "nlohmann/json": (
+        ["nlohmann/"],
+        ["libgpusched/src/io", "sim/src", "sim/cli", "extender/src", "tests", "bench"],
+    ),
+    "simdjson": (["simdjson"], ["extender/src"]),
+    "OpenSSL": (["openssl/"], ["extender/src/http", "tests/extender"]),
+    "libcurl": (["curl/"], ["extender/src/api"]),
+    "spdlog": (["spdlog/"], ["extender/src", "extender/cli"]),
+    "prometheus-cpp": (["prometheus/"], ["extender/src"]),
+    "POSIX": (
+        ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "sys/wait.h"],
+        ["sim/src", "sim/cli", "extender/src", "extender/cli", "tests", "bench"],
+    ),
     "zlib": (["zlib.h"], ["sim/src"]),
     "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
-    "CLI11": (["CLI/"], ["sim/cli"]),
-    "yaml-cpp": (["yaml-cpp/"], ["sim/cli"]),
+    "CLI11": (["CLI/"], ["sim/cli", "extender/cli"]),
+    "yaml-cpp": (["yaml-cpp/"], ["sim/cli", "extender/src"]),
     "GoogleTest": (["gtest/", "gmock/"], ["tests"]),
     "Google Benchmark": (["benchmark/"], ["bench"]),
 }
 
-ROOMS = ["libgpusched", "sim", "tests", "bench"]
+ROOMS = ["libgpusched", "sim", "extender", "tests", "bench"]
+SHELLS = ["sim", "extender"]
 
 # What would make a decision depend on more than its input. Pattern -> why or what instead.
 BANNED_INCLUDES = {
@@ -85,7 +98,7 @@ def check_file(root, path):
     """Yields (line, finding) for one file; path is relative to root, with forward slashes."""
     text = (root / path).read_text(encoding="utf-8")
     room = path.split("/", 1)[0]
-    public = path.startswith(("libgpusched/include/", "sim/include/"))
+    public = path.startswith(("libgpusched/include/", "sim/include/", "extender/include/"))
     layer = layer_of(path)
 
     if room == "libgpusched" and layer is None:
@@ -112,9 +125,12 @@ def check_file(root, path):
         resolved = resolve(root, path, target, quoted)
         if room == "libgpusched":
             yield from ((line, finding) for finding in check_core_include(layer, target, quoted, resolved))
-        elif room == "sim" and not path.startswith("sim/cli/") and resolved and resolved.startswith("sim/cli/"):
-            yield line, f"includes {target}: the library must not know its command line"
-        if room in ("libgpusched", "sim") and resolved and resolved.startswith(("tests/", "bench/")):
+        elif room in SHELLS and resolved:
+            if resolved.startswith(f"{room}/cli/") and not path.startswith(f"{room}/cli/"):
+                yield line, f"includes {target}: the library must not know its command line"
+            if resolved.startswith(tuple(f"{shell}/" for shell in SHELLS if shell != room)):
+                yield line, f"includes {target}: shells do not know each other"
+        if room in ["libgpusched", *SHELLS] and resolved and resolved.startswith(("tests/", "bench/")):
             yield line, f"includes {target}: the product must not know its tests"
 
     if room == "libgpusched":
@@ -126,11 +142,9 @@ def check_file(root, path):
 
 def resolve(root, path, target, quoted):
     """Path of an included file of ours relative to root, or None."""
-    bases = ["libgpusched/include", "sim/include"]
-    if path.startswith("libgpusched/"):
-        bases.append("libgpusched/src")
-    elif path.startswith("sim/"):
-        bases.append("sim/src")
+    bases = ["libgpusched/include", "sim/include", "extender/include"]
+    if path.startswith(("libgpusched/", "sim/", "extender/")):
+        bases.append(path.split("/", 1)[0] + "/src")
     if quoted:
         bases.insert(0, str(Path(path).parent))
     for base in bases:
@@ -201,7 +215,7 @@ PLANTED = [
     ("libgpusched/src/oops/a.cpp", "int a;", "not in a layer"),
     ("libgpusched/include/gpusched/a.hpp", "int a;", "not in a layer"),
     ("libgpusched/src/policy/a.cpp", "#include <Eigen/Core>", "Eigen is allowed only"),
-    ("libgpusched/src/score/a.cpp", "#include <boost/graph/graph_traits.hpp>", "Boost.Graph is allowed only"),
+    ("libgpusched/src/score/a.cpp", "#include <boost/graph/graph_traits.hpp>", "Boost is allowed only"),
     ("libgpusched/src/kube/a.cpp", "#include <nlohmann/json.hpp>", "nlohmann/json is allowed only"),
     ("libgpusched/include/gpusched/io/a.hpp", "#include <nlohmann/json_fwd.hpp>", "must not show in the interface"),
     ("libgpusched/include/gpusched/perf/a.hpp", "#include <Eigen/Core>", "must not show in the interface"),
@@ -209,8 +223,11 @@ PLANTED = [
     ("libgpusched/src/io/a.cpp", "#include <zlib.h>", "zlib is allowed only"),
     ("sim/src/a.cpp", "#include <CLI/CLI.hpp>", "CLI11 is allowed only"),
     ("tests/sim/a_test.cpp", "#include <yaml-cpp/yaml.h>", "yaml-cpp is allowed only"),
-    ("libgpusched/src/io/a.cpp", "#include <spdlog/spdlog.h>", "nor a known third party"),
-    ("libgpusched/src/io/a.cpp", "#include <unistd.h>", "nor a known third party"),
+    ("libgpusched/src/io/a.cpp", "#include <spdlog/spdlog.h>", "spdlog is allowed only"),
+    ("libgpusched/src/io/a.cpp", "#include <unistd.h>", "POSIX is allowed only"),
+    ("libgpusched/src/io/a.cpp", "#include <sys/epoll.h>", "nor a known third party"),
+    ("extender/src/api/a.cpp", "#include <boost/beast/core.hpp>", "Boost is allowed only"),
+    ("extender/src/a.cpp", '#include "../../sim/cli/main.cpp"', "shells do not know each other"),
     ("sim/src/a.cpp", '#include "../../tests/io/log_test.cpp"', "must not know its tests"),
     ("sim/src/a.cpp", '#include "../cli/main.cpp"', "must not know its command line"),
     ("libgpusched/src/base/a.cpp", "#  include\t<iostream>", "no I/O"),
