@@ -128,7 +128,17 @@ Status ClusterState::on(TimeNs now, const PodBound& event) {
     return {};
   }
   const bool held = record->holds_resources();
-  if (!held || !(record->placement == event.placement)) {
+  const bool known_node = event.placement.node.value < nodes_.size() && !nodes_[event.placement.node.value].removed;
+  Candidate placement = event.placement;
+  if (counts_resources_ && known_node && !nodes_[placement.node.value].spec.resources.empty()) {
+    placement = adopted_place(event.pod, event.placement);
+    if (held) {
+      give_back(event.pod);
+    } else {
+      count_demand(now, record->request, &ClassDemand::start);
+    }
+    take(event.pod, placement);
+  } else if (!held || !(record->placement == event.placement)) {
     // The node decided otherwise than we reserved: its word counts, if it can be true once the pod has left.
     const bool same_node = held && record->placement.node == event.placement.node;
     const std::span<const PodId> leaving(&event.pod, same_node ? 1 : 0);
@@ -143,10 +153,10 @@ Status ClusterState::on(TimeNs now, const PodBound& event) {
     take(event.pod, event.placement);
   }
   record->phase = PodPhase::bound;
-  last_node_ = event.placement.node;
-  if (!event.placement.gpus.empty()) {
-    last_gpu_node_ = event.placement.node;
-    last_device_ = event.placement.gpus[0].gpu;
+  last_node_ = placement.node;
+  if (!placement.gpus.empty()) {
+    last_gpu_node_ = placement.node;
+    last_device_ = placement.gpus[0].gpu;
   }
   record->version = std::max(record->version, event.version);
   return {};
@@ -176,6 +186,16 @@ Status ClusterState::on(TimeNs now, const PodFinished& event) {
   }
   record->phase = PodPhase::absent;
   record->version = std::max(record->version, event.version);
+  return {};
+}
+
+Status ClusterState::on(TimeNs, const PodForgotten& event) {
+  if (event.pod.value < pods_.size()) {
+    if (pods_[event.pod.value].phase != PodPhase::absent) {
+      return conflict(pod_text(event.pod) + " has not finished");
+    }
+    pods_[event.pod.value] = {};
+  }
   return {};
 }
 
@@ -279,6 +299,11 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
   }
   if (cpu_free_milli < request.cpu_milli || memory_free_mib < request.memory_mib) {
     return conflict("node '" + node.spec.name + "' has too little CPU or memory left");
+  }
+  if (counts_resources_ && !node.spec.resources.empty()) {
+    if (Status counted = check_count(request, node, placement.node, leaving); !counted) {
+      return counted;
+    }
   }
   for (std::size_t i = 0; i < placement.gpus.size(); ++i) {
     const GpuAssignment& part = placement.gpus[i];
@@ -386,6 +411,11 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   if (follows_gpus_ && placement.gpus.empty() && !node.state.gpus.empty()) {
     changed_gpus_.push_back({placement.node, 0});  // its host resources changed: one GPU stands for the node
   }
+  if (counts_resources_) {
+    if (const auto resource = find_resource(node.spec.resources, request)) {
+      resource_used_[placement.node.value][*resource] += direction * std::int64_t{request.num_gpu};
+    }
+  }
   const bool limits_tenants = node.state.replicas > 0;
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
@@ -412,6 +442,9 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     if (follows_gpus_) {
       changed_gpus_.push_back({placement.node, part.gpu});
     }
+  }
+  for (std::size_t i = 0; counts_resources_ && i < node.spec.resources.size(); ++i) {
+    hold_beyond_count(placement.node, i);
   }
 }
 

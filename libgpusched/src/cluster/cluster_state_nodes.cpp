@@ -9,8 +9,9 @@
 
 namespace gpusched {
 
-Status ClusterState::on(TimeNs, const NodeAdded& event) {
-  const NodeSpec& spec = event.node;
+namespace {
+
+Status check_spec(const NodeSpec& spec) {
   if (spec.gpus.size() > 0xffff) {
     return conflict("node '" + spec.name + "' has " + std::to_string(spec.gpus.size()) + " GPUs, more than 65535");
   }
@@ -22,6 +23,16 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
                  .line = 0,
                  .remedy = "Node labels name one model per node: describe it as one node per model"};
   }
+  return {};
+}
+
+}  // namespace
+
+Status ClusterState::on(TimeNs, const NodeAdded& event) {
+  const NodeSpec& spec = event.node;
+  if (Status good = check_spec(spec); !good) {
+    return good;
+  }
   const auto [entry, is_new] = node_by_name_.try_emplace(spec.name, static_cast<std::uint32_t>(nodes_.size()));
   if (!is_new) {
     if (!nodes_[entry->second].removed) {
@@ -30,14 +41,33 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
     entry->second = static_cast<std::uint32_t>(nodes_.size());
   }
   Node node;
-  node.spec = spec;
   gpu_base_.push_back(gpus_added_);
   gpus_added_ += static_cast<std::uint32_t>(spec.gpus.size());
+  const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
+  describe(node, spec);
+  nodes_.push_back(std::move(node));
+  first_gpu_.push_back(0);
+  if (!spec.resources.empty()) {
+    counts_resources_ = true;
+    resource_used_.resize(nodes_.size());
+    resource_used_.back().assign(spec.resources.size(), 0);
+    for (std::size_t i = 0; i < spec.resources.size(); ++i) {
+      hold_beyond_count(id, i);
+    }
+  }
+  order_stale_ = true;
+  ++topology_version_;
+  return {};
+}
+
+void ClusterState::describe(Node& node, const NodeSpec& spec) {
+  node.spec = spec;
   node.state.shape = shapes_.intern({.cpu_milli = spec.cpu_milli,
                                      .memory_mib = spec.memory_mib,
                                      .gpus = spec.gpus,
                                      .sharing = spec.sharing,
                                      .replicas = spec.replicas,
+                                     .resources = spec.resources,
                                      .labels = spec.labels});
   node.state.replicas = spec.replicas;
   node.state.cpu_free_milli = spec.cpu_milli;
@@ -46,17 +76,98 @@ Status ClusterState::on(TimeNs, const NodeAdded& event) {
     GpuState state;
     state.model = static_cast<std::uint16_t>(gpu.model.value);
     state.free_memory_mib = gpu.memory_mib > 0 ? static_cast<std::int32_t>(gpu.memory_mib) : -1;
+    state.held = gpu.fixed;
     node.state.gpus.push_back(state);
   }
   node.takes_mig = !spec.gpus.empty() && gpu_model(spec.gpus[0].model).has_lattice() &&
-                   (spec.sharing == NodeSharing::mig || spec.sharing == NodeSharing::any);
+                   (spec.sharing == NodeSharing::mig || spec.sharing == NodeSharing::any) && spec.resources.empty();
   total_gpus_ += static_cast<std::int64_t>(spec.gpus.size());
   count_mig(node, 1);
-  nodes_.push_back(std::move(node));
-  first_gpu_.push_back(0);
-  order_stale_ = true;
-  ++topology_version_;
+}
+
+Status ClusterState::on(TimeNs, const NodeChanged& event) {
+  if (event.node.value >= nodes_.size() || nodes_[event.node.value].removed) {
+    return unknown("node #" + std::to_string(event.node.value) + " is not known");
+  }
+  if (Status good = check_spec(event.spec); !good) {
+    return good;
+  }
+  Node& node = nodes_[event.node.value];
+  if (event.spec.name != node.spec.name || event.spec.resources.empty() || node.spec.resources.empty()) {
+    return conflict("node '" + node.spec.name + "' changes its name, or does not count its resources");
+  }
+  // Everything that runs leaves for a moment: what it holds then follows from the new spec as it did from the old.
+  const std::vector<PodId> pods(node.pods.begin(), node.pods.end());
+  for (const PodId pod : pods) {
+    give_back(pod);
+  }
+  total_gpus_ -= static_cast<std::int64_t>(node.spec.gpus.size());
+  if (event.spec.gpus.size() > node.spec.gpus.size()) {
+    gpu_base_[event.node.value] = gpus_added_;
+    gpus_added_ += static_cast<std::uint32_t>(event.spec.gpus.size());
+  }
+  const bool reorders = event.spec.gpus.size() != node.spec.gpus.size() || event.spec.rank != node.spec.rank;
+  node.state.gpus = {};
+  describe(node, event.spec);
+  resource_used_[event.node.value].assign(event.spec.resources.size(), 0);
+  for (std::size_t i = 0; i < event.spec.resources.size(); ++i) {
+    hold_beyond_count(event.node, i);
+  }
+  for (const PodId pod : pods) {
+    take(pod, adopted_place(pod, pods_[pod.value].placement));
+  }
+  if (reorders) {
+    order_stale_ = true;
+    ++topology_version_;
+  }
+  mark_changed(event.node);
   return {};
+}
+
+Candidate ClusterState::adopted_place(PodId pod, const Candidate& reported) const {
+  const PodRecord& record = pods_[pod.value];
+  const GpuRequest& request = requests_[record.request.value];
+  const bool held_here = record.holds_resources() && record.placement.node == reported.node;
+  Candidate place = held_here && reported.gpus.empty() ? record.placement : reported;
+  if (!check_placement(request, place, std::span<const PodId>(&pod, held_here ? 1 : 0))) {
+    place.gpus = {};  // it runs there all the same: the kubelet knows on which GPU, we do not
+  }
+  return place;
+}
+
+Status ClusterState::check_count(const GpuRequest& request, const Node& node, NodeId id,
+                                 std::span<const PodId> leaving) const {
+  const auto resource = find_resource(node.spec.resources, request);
+  if (!resource) {
+    return request.num_gpu == 0 ? Status{} : conflict("node '" + node.spec.name + "' does not offer the resource");
+  }
+  std::int64_t free = resource_free(id, *resource);
+  for (const PodId pod : leaving) {
+    const GpuRequest& held = requests_[pods_[pod.value].request.value];
+    free += find_resource(node.spec.resources, held) == resource ? held.num_gpu : 0;
+  }
+  return free >= request.num_gpu ? Status{}
+                                 : conflict("node '" + node.spec.name + "' has too few units of the resource left");
+}
+
+void ClusterState::hold_beyond_count(NodeId id, std::size_t resource) {
+  Node& node = nodes_[id.value];
+  if (!node.spec.resources[resource].whole_devices) {
+    return;
+  }
+  std::int64_t takers = std::max<std::int64_t>(0, resource_free(id, resource));
+  for (std::size_t i = 0; i < node.state.gpus.size(); ++i) {
+    if (!node.spec.gpus[i].fixed && node.state.gpus[i].idle()) {
+      const bool takes = takers-- > 0;
+      if (node.state.gpus[i].held == takes) {
+        node.state.gpus[i].held = !takes;
+        if (follows_gpus_) {
+          changed_gpus_.push_back({id, static_cast<std::uint16_t>(i)});
+        }
+        mark_changed(id);
+      }
+    }
+  }
 }
 
 void ClusterState::count_mig(const Node& node, int direction) {

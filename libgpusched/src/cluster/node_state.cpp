@@ -40,6 +40,9 @@ std::uint64_t hash_value(const NodeShape& shape) {
   for (const GpuSpec& gpu : shape.gpus) {
     hash = combine(hash, gpu.model.value ^ (as_bits(gpu.memory_mib) << 8));
   }
+  for (const NodeResource& resource : shape.resources) {
+    hash = combine(hash, hash_text(resource.mig_profile) ^ (as_bits(resource.allocatable) << 8));
+  }
   for (const auto& [key, value] : shape.labels) {
     hash = combine(hash, hash_text(key) ^ (hash_text(value) << 1));
   }

@@ -82,6 +82,9 @@ struct Engine::Caches {
   std::vector<std::optional<MigPreference>> mig_preferences;  // by GpuModelId
 };
 
+/// What the ranking of nodes depends on: everything but memory (checked by node) and what no node sees.
+GpuRequest ranking_key(const GpuRequest& request);
+
 /// Turns the choice of a node class into devices of a node: a share goes to the lowest device in the state chosen,
 /// several to the tightest devices that fit.
 Candidate assign_gpus(const GpuRequest& request, NodeId id, const Node& node, const NodeState& chosen_state,

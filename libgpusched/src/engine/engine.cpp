@@ -9,9 +9,6 @@
 
 namespace gpusched {
 
-namespace {
-
-/// What the ranking of nodes depends on: everything but memory (checked by node) and what no node sees.
 GpuRequest ranking_key(const GpuRequest& request) {
   GpuRequest key;
   key.cpu_milli = request.cpu_milli;
@@ -24,8 +21,6 @@ GpuRequest ranking_key(const GpuRequest& request) {
   key.node_labels = request.node_labels;
   return key;
 }
-
-}  // namespace
 
 Result<Engine> Engine::create(EngineOptions options) {
   auto policy = make_policy(options.policy, options.seed);
@@ -76,6 +71,9 @@ Decision Engine::decide(RequestClassId request, TimeNs now, std::optional<std::s
 }
 
 Decision Engine::decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope) {
+  if (state_.counts_resources() && state_.request(request).num_gpu > 0) {
+    return decide_by_count(request, scope);
+  }
   if (chooses_mode(request)) {
     return decide_mode(request, scope);
   }

@@ -308,6 +308,20 @@ RejectCounts NodeRanking::reasons(const NodeIndex& index, std::int64_t memory_mi
   return counts;
 }
 
+NodeRanking::Verdict NodeRanking::verdict(PlacementPolicy& policy, const ScoringContext& context,
+                                          RequestClassId request, const NodeIndex& index, std::int64_t memory_mib,
+                                          std::uint32_t slot) const {
+  const RejectReason reason = reason_of(slot, index, memory_mib);
+  if (reason != RejectReason::none) {
+    return {.reason = reason};
+  }
+  NodeScore score = score_of(slot);
+  if (policy.traits().refines) {
+    policy.refine(context, request, index.state_of_slot(slot), score);
+  }
+  return {.reason = reason, .cost = score.cost, .tie = score.tie, .gpu = score.gpu};
+}
+
 RejectCounts NodeRanking::reasons_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                                            std::span<const NodeId> scope) const {
   RejectCounts counts{};

@@ -42,6 +42,15 @@ class NodeRanking {
   /// The same among the nodes offered.
   Choice best_in_scope(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request,
                        const NodeIndex& index, std::int64_t memory_mib, std::span<const NodeId> scope);
+  /// How the policy judges the nodes of one slot, refined.
+  struct Verdict {
+    RejectReason reason = RejectReason::none;
+    std::int64_t cost = 0;
+    std::int64_t tie = 0;
+    std::uint16_t gpu = 0;
+  };
+  Verdict verdict(PlacementPolicy& policy, const ScoringContext& context, RequestClassId request,
+                  const NodeIndex& index, std::int64_t memory_mib, std::uint32_t slot) const;
   RejectCounts reasons(const NodeIndex& index, std::int64_t memory_mib) const;
   RejectCounts reasons_in_scope(const NodeIndex& index, std::int64_t memory_mib, const ClusterState& state,
                                 std::span<const NodeId> scope) const;

@@ -73,6 +73,15 @@ RejectReason RequestFilter::find_static_reason(const ClusterState& state, Reques
     if (allowed == 0) {
       return shape.gpus.empty() ? RejectReason::too_large : RejectReason::gpu_model_mismatch;
     }
+    if (!shape.resources.empty()) {
+      const auto resource = find_resource(shape.resources, request);
+      if (!resource) {
+        return RejectReason::resource_not_offered;
+      }
+      if (!shape.resources[*resource].whole_devices) {
+        return RejectReason::sharing_mismatch;  // counted, not chosen by device
+      }
+    }
     if (!sharing_matches(request, shape.sharing)) {
       return RejectReason::sharing_mismatch;
     }
@@ -91,6 +100,7 @@ RejectReason RequestFilter::find_static_reason(const ClusterState& state, Reques
   empty.replicas = shape.replicas;
   for (const GpuSpec& gpu : shape.gpus) {
     empty.gpus.push_back({.model = static_cast<std::uint16_t>(gpu.model.value),
+                          .held = gpu.fixed,
                           .free_memory_mib = gpu.memory_mib > 0 ? static_cast<std::int32_t>(gpu.memory_mib) : -1});
   }
   if (!request.mig_profile.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "gpusched/model/gpu_catalog.hpp"
 
@@ -105,9 +106,18 @@ Json to_json(const NodeSpec& node) {
   json["memory_mib"] = node.memory_mib;
   Json gpus = Json::array();
   for (const GpuSpec& gpu : node.gpus) {
-    gpus.push_back({{"model", gpu_model(gpu.model).name}, {"memory_mib", gpu.memory_mib}});
+    Json entry = {{"model", gpu_model(gpu.model).name}, {"memory_mib", gpu.memory_mib}};
+    if (gpu.fixed) entry["fixed"] = true;
+    gpus.push_back(std::move(entry));
   }
   json["gpus"] = std::move(gpus);
+  for (const NodeResource& resource : node.resources) {
+    json["resources"].push_back({{"mig_profile", resource.mig_profile},
+                                 {"shared", resource.shared},
+                                 {"whole_devices", resource.whole_devices},
+                                 {"replicas", resource.replicas},
+                                 {"allocatable", resource.allocatable}});
+  }
   json["sharing"] = sharing_names[static_cast<std::size_t>(node.sharing)];
   if (node.replicas != 0) json["replicas"] = node.replicas;
   if (!node.labels.empty()) json["labels"] = pairs_to_json(node.labels);
@@ -125,7 +135,16 @@ Result<NodeSpec> node_from_json(const Json& json) {
     if (!model) {
       return model.error();
     }
-    node.gpus.push_back({.model = model.value(), .memory_mib = gpu.at("memory_mib").get<std::int64_t>()});
+    node.gpus.push_back({.model = model.value(),
+                         .memory_mib = gpu.at("memory_mib").get<std::int64_t>(),
+                         .fixed = gpu.value("fixed", false)});
+  }
+  for (const Json& resource : json.contains("resources") ? json["resources"] : Json::array()) {
+    node.resources.push_back({.mig_profile = resource.at("mig_profile").get<std::string>(),
+                              .shared = resource.at("shared").get<bool>(),
+                              .whole_devices = resource.at("whole_devices").get<bool>(),
+                              .replicas = resource.at("replicas").get<std::int32_t>(),
+                              .allocatable = resource.at("allocatable").get<std::int64_t>()});
   }
   if (!enum_from(sharing_names, json.at("sharing").get<std::string>(), node.sharing)) {
     return malformed("node with an unknown sharing: " + json.dump());
@@ -137,7 +156,11 @@ Result<NodeSpec> node_from_json(const Json& json) {
   const bool memory_fits = std::all_of(node.gpus.begin(), node.gpus.end(), [](const GpuSpec& gpu) {
     return gpu.memory_mib >= 0 && gpu.memory_mib < (std::int64_t{1} << 31);
   });
-  if (node.cpu_milli < 0 || node.cpu_milli > most || node.memory_mib < 0 || node.memory_mib > most ||
+  const bool counts_fit =
+      node.resources.size() <= 256 && std::all_of(node.resources.begin(), node.resources.end(), [](const auto& r) {
+        return r.allocatable >= 0 && r.allocatable < (std::int64_t{1} << 31) && r.replicas > 0;
+      });
+  if (!counts_fit || node.cpu_milli < 0 || node.cpu_milli > most || node.memory_mib < 0 || node.memory_mib > most ||
       node.gpus.size() > 1024 || node.replicas < 0 || !memory_fits) {
     return malformed("node out of range: " + json.dump());
   }
@@ -260,12 +283,59 @@ Result<EngineOptions> options_from_json(const Json& json) {
   return options;
 }
 
+std::string to_ranges(std::span<const NodeId> scope) {
+  std::vector<std::uint32_t> numbers;
+  for (const NodeId node : scope) {
+    numbers.push_back(node.value);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  std::string text;
+  for (std::size_t i = 0; i < numbers.size();) {
+    const std::size_t first = i;
+    while (i + 1 < numbers.size() && numbers[i + 1] <= numbers[i] + 1) {
+      ++i;
+    }
+    text += (text.empty() ? "" : ",") + std::to_string(numbers[first]);
+    if (numbers[i] > numbers[first]) {
+      text += "-" + std::to_string(numbers[i]);
+    }
+    ++i;
+  }
+  return text;
+}
+
+Result<std::vector<NodeId>> scope_from_ranges(std::string_view text, const ClusterState& state) {
+  std::vector<NodeId> scope;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const std::size_t dash = std::min(part.find('-'), part.size());
+    std::uint32_t first = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + dash, first);
+    std::uint32_t last = first;
+    bool good = error == std::errc() && end == part.data() + dash;
+    if (good && dash < part.size()) {
+      const auto [last_end, last_error] = std::from_chars(part.data() + dash + 1, part.data() + part.size(), last);
+      good = last_error == std::errc() && last_end == part.data() + part.size();
+    }
+    if (!good || last < first || last >= state.nodes().size()) {
+      return malformed("a scope with the part '" + std::string(part) + "', no range of known nodes");
+    }
+    for (std::uint32_t node = first; node <= last; ++node) {
+      scope.push_back(NodeId{node});
+    }
+  }
+  return scope;
+}
+
 std::string decision_line(const ClusterState& state, TimeNs now, std::span<const std::string> pods,
-                          std::span<const Decision> decisions, const PodNamer& pod_name) {
+                          std::span<const Decision> decisions, const PodNamer& pod_name,
+                          std::optional<std::span<const NodeId>> scope) {
   Json json;
   json["type"] = "decision";
   json["t"] = now;
   json["pods"] = pods;
+  if (scope) json["scope"] = to_ranges(*scope);
   json["outcome"] = outcome_name(decisions.back());
   Json places = Json::array();
   for (const Decision& decision : decisions) {

@@ -35,6 +35,11 @@ class EventToJson {
     json.update(io::to_json(e.node));
     return json;
   }
+  Json operator()(const NodeChanged& e) const {
+    Json json = base_line("node_changed", now_);
+    json.update(io::to_json(e.spec));
+    return json;
+  }
   Json operator()(const NodeRemoved& e) const { return node_line("node_removed", e.node); }
   Json operator()(const HealthChanged& e) const {
     Json json = node_line("health_changed", e.node);
@@ -51,6 +56,7 @@ class EventToJson {
   Json operator()(const PodBound& e) const { return place_line("pod_bound", e.pod, e.placement, e.version); }
   Json operator()(const PodStarted& e) const { return pod_line("pod_started", e.pod, e.version); }
   Json operator()(const PodFinished& e) const { return pod_line("pod_finished", e.pod, e.version); }
+  Json operator()(const PodForgotten& e) const { return pod_line("pod_forgotten", e.pod, 0); }
   Json operator()(const PodEvicted& e) const { return pod_line("pod_evicted", e.pod, e.version); }
   Json operator()(const PodMoveStarted& e) const { return move_line("pod_move_started", e.move); }
   Json operator()(const PodMoved& e) const { return move_line("pod_moved", e.move); }
@@ -117,6 +123,7 @@ class Replayer {
   std::map<std::uint32_t, RequestClassId> requests_;  // number in the log -> number here
   std::map<std::string, PodId> pods_;
   std::vector<std::string> names_;
+  std::vector<PodId> forgotten_;  // numbers to give again, the last one first
 };
 
 Error bad(std::string message) {
@@ -160,8 +167,12 @@ Status Replayer::line(const Json& json, std::string_view text) {
 PodId Replayer::pod(const Json& json, bool add) {
   const auto name = json.at("pod").get<std::string>();
   if (add) {
-    const auto [entry, is_new] = pods_.try_emplace(name, PodId{static_cast<std::uint32_t>(pods_.size())});
-    if (is_new) {
+    const auto [entry, is_new] = pods_.try_emplace(name, PodId{static_cast<std::uint32_t>(names_.size())});
+    if (is_new && !forgotten_.empty()) {
+      entry->second = forgotten_.back();
+      forgotten_.pop_back();
+      names_[entry->second.value] = name;
+    } else if (is_new) {
       names_.push_back(name);
     }
     return entry->second;
@@ -179,6 +190,14 @@ Status Replayer::event(const Json& json, const std::string& type) {
   if (type == "node_added") {
     Result<NodeSpec> node = io::node_from_json(json);
     return node ? observe(json, NodeAdded{std::move(node).value()}) : Status(node.error());
+  }
+  if (type == "node_changed") {
+    Result<NodeSpec> node = io::node_from_json(json);
+    if (!node) {
+      return node.error();
+    }
+    const NodeId id = engine_->state().find_node(node.value().name);
+    return observe(json, NodeChanged{id, std::move(node).value()});
   }
   if (type == "node_removed" || type == "health_changed") {
     const NodeId node = engine_->state().find_node(json.at("node").get<std::string>());
@@ -235,6 +254,11 @@ Status Replayer::event(const Json& json, const std::string& type) {
   if (type == "reservation_released") return observe(json, ReservationReleased{id});
   if (type == "pod_started") return observe(json, PodStarted{id, version});
   if (type == "pod_finished") return observe(json, PodFinished{id, version});
+  if (type == "pod_forgotten") {
+    pods_.erase(json.at("pod").get<std::string>());
+    forgotten_.push_back(id);
+    return observe(json, PodForgotten{id});
+  }
   if (type == "pod_evicted") return observe(json, PodEvicted{id, version});
   return bad("unknown line type '" + type + "'");
 }
@@ -269,13 +293,22 @@ Status Replayer::decision(const Json& json, std::string_view text) {
   if (ids.empty()) {
     return bad("a decision without pods");
   }
+  std::optional<std::vector<NodeId>> offered;
+  std::optional<std::span<const NodeId>> scope;
+  if (json.contains("scope")) {
+    Result<std::vector<NodeId>> nodes = io::scope_from_ranges(json["scope"].get<std::string>(), engine_->state());
+    if (!nodes) {
+      return nodes.error();
+    }
+    scope = offered.emplace(std::move(nodes).value());
+  }
   ++counts.decisions;
   const auto now = json.at("t").get<TimeNs>();
   const std::vector<Decision> decisions =
-      ids.size() == 1 ? std::vector<Decision>{engine_->decide(engine_->state().pod(ids[0])->request, now)}
+      ids.size() == 1 ? std::vector<Decision>{engine_->decide(engine_->state().pod(ids[0])->request, now, scope)}
                       : engine_->decide_gang(ids, now);
-  const std::string computed =
-      io::decision_line(engine_->state(), now, names, decisions, [&](PodId id) { return names_[id.value]; });
+  const std::string computed = io::decision_line(
+      engine_->state(), now, names, decisions, [&](PodId id) { return names_[id.value]; }, scope);
   if (computed != text) {
     return Error{
         .code = ErrorCode::data_loss,
@@ -319,12 +352,12 @@ void EventLogWriter::event(const Engine& engine, const Event& event) {
 }
 
 void EventLogWriter::decision(const Engine& engine, TimeNs now, std::span<const PodId> pods,
-                              std::span<const Decision> decisions) {
+                              std::span<const Decision> decisions, std::optional<std::span<const NodeId>> scope) {
   std::vector<std::string> names;
   for (const PodId pod : pods) {
     names.push_back(pod_name_(pod));
   }
-  sink_(io::decision_line(engine.state(), now, names, decisions, pod_name_) + "\n");
+  sink_(io::decision_line(engine.state(), now, names, decisions, pod_name_, scope) + "\n");
 }
 
 Result<LogReplay> replay_event_log(std::string_view text, const std::string& file) {

@@ -97,6 +97,14 @@ class ClusterState {
   std::int64_t last_placed_node_order() const;
   std::int64_t last_placed_gpu() const;
 
+  /// Whether some node counts its resources, which decisions then go by.
+  bool counts_resources() const { return counts_resources_; }
+  /// Units left of a resource of a node, an index into its spec's resources. Below 0 where the node offers less than
+  /// its pods hold.
+  std::int64_t resource_free(NodeId id, std::size_t resource) const {
+    return nodes_[id.value].spec.resources[resource].allocatable - resource_used_[id.value][resource];
+  }
+
   /// The profile of that name as last loaded, or nullptr.
   const JobProfile* profile(std::string_view name) const;
   /// Changes whenever a profile is loaded.
@@ -126,6 +134,7 @@ class ClusterState {
   static constexpr std::uint32_t ordinals_per_entry = 8;
 
   Status on(TimeNs now, const NodeAdded& event);
+  Status on(TimeNs now, const NodeChanged& event);
   Status on(TimeNs now, const NodeRemoved& event);
   Status on(TimeNs now, const HealthChanged& event);
   Status on(TimeNs now, const PodSubmitted& event);
@@ -134,6 +143,7 @@ class ClusterState {
   Status on(TimeNs now, const PodBound& event);
   Status on(TimeNs now, const PodStarted& event);
   Status on(TimeNs now, const PodFinished& event);
+  Status on(TimeNs now, const PodForgotten& event);
   Status on(TimeNs now, const PodEvicted& event);
   Status on(TimeNs now, const PodMoveStarted& event);
   Status on(TimeNs now, const PodMoved& event);
@@ -152,6 +162,13 @@ class ClusterState {
   /// The pod holds the place it is being moved to no longer.
   void release_target(PodId pod);
   void shift(RequestClassId request, const Candidate& placement, int direction);
+  /// What the spec says, apart from what runs: state, shape, sums.
+  void describe(Node& node, const NodeSpec& spec);
+  /// The place of a pod that the API server reports on a node that counts: GPUs where they are sure and fit.
+  Candidate adopted_place(PodId pod, const Candidate& reported) const;
+  Status check_count(const GpuRequest& request, const Node& node, NodeId id, std::span<const PodId> leaving) const;
+  /// As many whole devices take newcomers as units are left.
+  void hold_beyond_count(NodeId id, std::size_t resource);
   void count_mig(const Node& node, int direction);
   Status hold(NodeId id, std::uint16_t gpu, bool held);
   void move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction);
@@ -194,6 +211,8 @@ class ClusterState {
   std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in tenants_
   std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
   std::uint32_t gpus_added_ = 0;
+  std::vector<std::vector<std::int64_t>> resource_used_;  // by NodeId and resource; only of nodes that count
+  bool counts_resources_ = false;
   bool follows_gpus_ = false;
   std::vector<GpuRef> changed_gpus_;
   NodeId last_node_, last_gpu_node_;

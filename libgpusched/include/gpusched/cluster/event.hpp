@@ -17,6 +17,11 @@ enum class NodeHealth : std::uint8_t { ready, draining, down };
 struct NodeAdded {
   NodeSpec node;
 };
+/// The node reports something else than before; its pods stay. Only of nodes whose resources are counted.
+struct NodeChanged {
+  NodeId node;
+  NodeSpec spec;  ///< of the same name
+};
 struct NodeRemoved {
   NodeId node;
 };
@@ -49,6 +54,10 @@ struct PodStarted {
 struct PodFinished {
   PodId pod;
   std::uint64_t version = 0;
+};
+/// The pod is gone for good: its number may name another one.
+struct PodForgotten {
+  PodId pod;
 };
 /// The pod lost its place and waits again.
 struct PodEvicted {
@@ -86,9 +95,9 @@ struct Tick {};
 /// What happened. The cluster state is the fold of these, nothing else.
 struct Event {
   TimeNs time_ns = 0;
-  std::variant<NodeAdded, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased, PodBound, PodStarted,
-               PodFinished, PodEvicted, PodMoveStarted, PodMoved, PodMoveFailed, ProfileLoaded, GpuHeld, GpuReleased,
-               Tick>
+  std::variant<NodeAdded, NodeChanged, NodeRemoved, HealthChanged, PodSubmitted, Reserved, ReservationReleased,
+               PodBound, PodStarted, PodFinished, PodForgotten, PodEvicted, PodMoveStarted, PodMoved, PodMoveFailed,
+               ProfileLoaded, GpuHeld, GpuReleased, Tick>
       what;
 };
 

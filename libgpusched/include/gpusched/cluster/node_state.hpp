@@ -20,6 +20,7 @@ struct NodeShape {
   std::vector<GpuSpec> gpus;
   NodeSharing sharing = NodeSharing::any;
   std::int32_t replicas = 0;
+  std::vector<NodeResource> resources;
   std::vector<std::pair<std::string, std::string>> labels;
 
   friend bool operator==(const NodeShape&, const NodeShape&) = default;

@@ -41,6 +41,19 @@ struct EngineOptions {
   ReshapeOptions reshape{};
 };
 
+/// Whether a node takes the request, and at what cost.
+struct NodeVerdict {
+  NodeId node;
+  RejectReason reason = RejectReason::none;  ///< none: it does
+  std::int64_t cost = 0;                     ///< on the policy's scale; units left where the kubelet counts
+};
+
+/// The nodes offered, judged one by one.
+struct Evaluation {
+  std::vector<NodeVerdict> ranked;   ///< that take the request, the best first
+  std::vector<NodeVerdict> refused;  ///< in the order in which they were offered
+};
+
 /// The order of steps for one request: observe, decide, commit. A pure function of the events observed and the options:
 /// decide() changes nothing that a caller can see (it keeps caches).
 class Engine {
@@ -57,6 +70,10 @@ class Engine {
 
   /// The best decision for one request. `scope` limits it to the nodes the caller offers; nullopt = all.
   Decision decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope = std::nullopt);
+  /// Every node of `scope`, for requests that ask for whole devices or name a resource that the kubelet counts (a node
+  /// that counts nothing refuses the rest). ranked[0] is the node that decide() picks. Nodes with whole devices come
+  /// before those that share them. docs/decisions/0012-counted-resources.md
+  Evaluation evaluate(RequestClassId request, std::span<const NodeId> scope);
   /// Why decide() answers as it does, and which edits of the request would change the answer. As it decides some
   /// hundred edited requests it numbers those; nothing else changes.
   Explanation explain(RequestClassId request, TimeNs now);
@@ -73,11 +90,13 @@ class Engine {
 
  private:
   struct Caches;
+  struct CountedJudge;
   friend class OneMove;
 
   explicit Engine(EngineOptions options, std::unique_ptr<PlacementPolicy> policy);
 
   Decision decide_without_eviction(RequestClassId request, std::optional<std::span<const NodeId>> scope);
+  Decision decide_by_count(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_on_nodes(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_mig(RequestClassId request, std::optional<std::span<const NodeId>> scope);
   Decision decide_mode(RequestClassId request, std::optional<std::span<const NodeId>> scope);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ class EventLogWriter {
 
   void header(const EngineOptions& options);
   void event(const Engine& engine, const Event& event);
-  void decision(const Engine& engine, TimeNs now, std::span<const PodId> pods, std::span<const Decision> decisions);
+  void decision(const Engine& engine, TimeNs now, std::span<const PodId> pods, std::span<const Decision> decisions,
+                std::optional<std::span<const NodeId>> scope = std::nullopt);
 
  private:
   std::function<void(std::string_view)> sink_;
