@@ -48,6 +48,8 @@ struct NodeSpec {
   std::vector<std::pair<std::string, std::string>> labels;  ///< sorted by key
   /// Place of the node in the order that breaks ties; empty orders by name. All nodes of a cluster give one, or none.
   std::int64_t rank = -1;
+
+  friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
 
 struct GpuRequest;
