@@ -69,7 +69,9 @@ struct Engine::CountedJudge {
       return;
     }
     Ranked entry{.verdict = {.node = id}, .order = node.order};
-    if (wanted.num_gpu > 0 && !node.spec.resources[*resource].whole_devices) {
+    // Devices of an unknown model are counted too: nothing else is known of them.
+    const bool chooses_device = resource && node.spec.resources[*resource].whole_devices && !node.spec.gpus.empty();
+    if (wanted.num_gpu > 0 && !chooses_device) {
       entry.is_counted = true;
       entry.verdict = judge_count(state, wanted, id, *resource);
     } else {

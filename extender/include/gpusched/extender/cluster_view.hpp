@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gpusched/engine/engine.hpp"
+#include "gpusched/extender/wire.hpp"
+#include "gpusched/io/event_log.hpp"
+#include "gpusched/kube/node_inventory.hpp"
+
+namespace gpusched::extender {
+
+/// How far a pod's way to its node has come.
+enum class PodStage : std::uint8_t {
+  pending,  ///< has no node
+  held,     ///< a filter call promised it a node; ends by itself
+  binding,  ///< the binding is being written
+  bound,    ///< the API server says so, or has told us
+};
+
+/// What the view knows of a pod.
+struct LivePod {
+  PodId id;
+  std::string ns, name, uid;
+  RequestClassId request;
+  PodStage stage = PodStage::pending;
+  NodeId node;              ///< from `held` on
+  TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
+  bool from_watch = false;  ///< the API server has told of it; others vanish after a while
+  TimeNs first_seen_ns = 0;
+  std::string resource;  ///< what the kubelet counts; empty: none, or intent alone
+  std::string problem;   ///< why the request is not understood; empty = it is
+  bool states_intent_only = false;
+  std::string last_decision;  ///< one line of text, for /v1/explain
+};
+
+struct ClusterViewOptions {
+  EngineOptions engine;
+  TimeNs hold_ns = 30 * ns_per_s;         ///< a promise made by filter lasts so long
+  TimeNs binding_ns = 60 * ns_per_s;      ///< until a binding whose fate is unknown is given up
+  TimeNs unseen_pod_ns = 300 * ns_per_s;  ///< a pod that only a scheduler spoke of is kept so long
+  /// Takes the event log line by line; empty = none.
+  std::function<void(std::string_view)> log_sink;
+};
+
+/// How many nodes and pods the view holds, by stage.
+struct ViewCounts {
+  std::int64_t nodes = 0, gpu_nodes = 0, pods = 0, pending = 0, held = 0, binding = 0, bound = 0, parked = 0;
+};
+
+/// The extender's belief about the cluster: what watches and verbs report, folded into an engine as events. One thread
+/// at a time; does no I/O but the log sink.
+class ClusterView {
+ public:
+  static Result<std::unique_ptr<ClusterView>> create(ClusterViewOptions options);
+
+  /// A node as the API server shows it; problems of its inventory are returned.
+  std::vector<NodeProblem> update_node(const NodeUpdate& update, TimeNs now);
+  void remove_node(std::string_view name, TimeNs now);
+  /// A pod as the API server shows it.
+  void update_pod(const PodObject& pod, TimeNs now);
+  void remove_pod(std::string_view uid, TimeNs now);
+
+  /// A full list replaces what was known: begin, update what is listed, end.
+  void begin_node_list();
+  void end_node_list(TimeNs now);
+  void begin_pod_list();
+  void end_pod_list(TimeNs now);
+
+  /// The pod of a scheduler's call, made known where it was not.
+  LivePod& submit(const PodObject& pod, TimeNs now);
+  LivePod* find_pod(std::string_view uid);
+  NodeId find_node(std::string_view name) const;
+
+  /// Decides for a pod that is pending, and logs the decision.
+  Decision decide(LivePod& pod, std::span<const NodeId> scope, TimeNs now);
+  /// Reserves the place for a while. Contract: the pod is pending and the decision a Bind just made.
+  void hold(LivePod& pod, const Decision& decision, PodStage stage, TimeNs now);
+  /// The place of a held pod is about to be written.
+  void start_binding(LivePod& pod, TimeNs now);
+  /// The API server took the binding.
+  void confirm(LivePod& pod, TimeNs now);
+  /// Gives the place back.
+  void release(LivePod& pod, TimeNs now);
+  /// Releases what has lasted too long; returns how many places became free.
+  int expire(TimeNs now);
+
+  Engine& engine() { return *engine_; }
+  const Engine& engine() const { return *engine_; }
+  ViewCounts counts() const;
+  /// For reading: every pod by uid.
+  const std::unordered_map<std::string, LivePod>& pods() const { return pods_; }
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  struct KnownNode {
+    NodeId id;
+    bool gone = false;    ///< the API server has it no more, but pods still hold something there
+    bool listed = false;  ///< seen in the list that is being read
+  };
+  using Nodes = std::unordered_map<std::string, KnownNode, NameHash, std::equal_to<>>;
+
+  explicit ClusterView(ClusterViewOptions options, Engine engine);
+
+  Status observe(TimeNs now, decltype(Event::what) what);
+  void bind_reported(LivePod& pod, const std::string& node, TimeNs now);
+  void forget(const std::string& uid, TimeNs now);
+  void remove_if_empty(const std::string& name, TimeNs now);
+
+  ClusterViewOptions options_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EventLogWriter> log_;
+  Nodes nodes_;
+  std::unordered_map<std::string, LivePod> pods_;
+  std::unordered_map<std::string, std::vector<std::string>> parked_;  // uids of bound pods by a node not seen yet
+  std::vector<std::string> uid_of_id_;                                // by PodId
+  std::vector<PodId> free_ids_;                                       // numbers to give again, the last one first
+  std::unordered_map<std::string, bool> listed_pods_;
+  bool listing_pods_ = false;
+};
+
+}  // namespace gpusched::extender

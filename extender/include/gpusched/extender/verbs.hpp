@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gpusched/extender/cluster_view.hpp"
+#include "gpusched/extender/pod_api.hpp"
+#include "gpusched/extender/wire.hpp"
+
+namespace gpusched::extender {
+
+/// What a verb did, for metrics, logs and Kubernetes Events.
+struct VerbRecord {
+  std::string_view verb;    ///< filter, prioritize, preempt, bind
+  std::string_view result;  ///< bind, wait, infeasible, error ...
+  std::string reason;       ///< constant text; empty = none
+  std::string ns, pod, uid, node;
+  std::int64_t duration_ns = 0;
+  std::size_t nodes = 0;  ///< that were offered
+};
+
+struct VerbsOptions {
+  std::size_t candidates = 1;  ///< nodes that filter gives back; 0 = all that fit
+  /// Empty while this process may answer; else why not. Asked at every call.
+  std::function<std::string()> refusal = [] { return std::string(); };
+  std::function<TimeNs()> now;  ///< nanoseconds since the origin of the event log
+  std::function<void(const VerbRecord&)> observer = [](const VerbRecord&) {};
+};
+
+/// The four calls of kube-scheduler, body in, body out. Thread-safe: one lock around the view, never held over I/O.
+/// A call that cannot be answered says so in the protocol's own `Error` (an empty list for prioritize, which has none):
+/// the status is always 200. Source: kube-scheduler pkg/scheduler/extender.go.
+class Verbs {
+ public:
+  Verbs(VerbsOptions options, ClusterView& view, std::mutex& view_mutex, PodApi& api)
+      : options_(std::move(options)), view_(view), mutex_(view_mutex), api_(api) {}
+
+  std::string filter(std::string_view padded_json);
+  std::string prioritize(std::string_view padded_json);
+  std::string preempt(std::string_view padded_json);
+  std::string bind(std::string_view padded_json);
+
+ private:
+  struct Offer;
+  struct Promise;
+
+  Offer known_nodes(const FilterArgs& args) const;
+  std::string refuse_everywhere(const FilterArgs& args, std::string_view message, bool final, VerbRecord& record);
+  std::string repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
+  std::string answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record);
+  /// Makes sure that the pod holds the node; empty error: it does.
+  std::string promise(const BindArgs& args, Promise& promise);
+  std::string write_binding(const BindArgs& args, const Promise& promise);
+
+  VerbsOptions options_;
+  ClusterView& view_;
+  std::mutex& mutex_;
+  PodApi& api_;
+};
+
+}  // namespace gpusched::extender

@@ -1,0 +1,138 @@
+#include "gpusched/extender/verbs.hpp"
+#include "gpusched/extender/wire_replies.hpp"
+#include "gpusched/kube/allocation_record.hpp"
+
+#include "verbs/fail_point.hpp"
+#include "verbs/stopwatch.hpp"
+
+namespace gpusched::extender {
+
+/// What is written into the binding.
+struct Verbs::Promise {
+  AllocationRecord record;
+  bool is_bound = false;  ///< to this very node: nothing is left to do
+};
+
+std::string Verbs::promise(const BindArgs& args, Promise& promise) {
+  const std::lock_guard lock(mutex_);
+  const TimeNs now = options_.now();
+  LivePod* pod = view_.find_pod(args.pod_uid);
+  const NodeId node = view_.find_node(args.node);
+  if (pod == nullptr) {
+    return "pod is not known";
+  }
+  if (!node.valid()) {
+    return "node '" + args.node + "' is not yet in the extender's cache";
+  }
+  const ClusterState& state = view_.engine().state();
+  if (pod->stage == PodStage::bound) {
+    promise.is_bound = pod->node == node;
+    return promise.is_bound ? "" : "pod is bound to node '" + state.node(pod->node).spec.name + "' already";
+  }
+  if (pod->stage != PodStage::pending && pod->node != node) {
+    view_.release(*pod, now);  // the scheduler took another node than the one held
+  }
+  if (pod->stage == PodStage::pending) {
+    const Decision decision = view_.decide(*pod, std::span(&node, 1), now);
+    if (!std::holds_alternative<Bind>(decision)) {
+      return "node '" + args.node + "' has no room for the pod any more";
+    }
+    view_.hold(*pod, decision, PodStage::binding, now);
+  }
+  view_.start_binding(*pod, now);
+  const GpuRequest& request = state.request(pod->request);
+  promise.record = {.node = args.node, .resource = pod->resource, .count = request.num_gpu, .mode = {}, .parts = {}};
+  for (const GpuAssignment& part : state.pod(pod->id)->placement.gpus) {
+    promise.record.parts.push_back(
+        {.gpu = part.gpu, .mig_profile = {}, .start = -1, .share_milli = 0, .memory_mib = 0});
+  }
+  return {};
+}
+
+std::string Verbs::write_binding(const BindArgs& args, const Promise& promise) {
+  const std::vector<std::pair<std::string, std::string>> annotations = {
+      {std::string(allocation_annotation), format_allocation(promise.record)}};
+  fail_point("bind_before_write");
+  const BindingReply reply = api_.bind(
+      {.ns = args.pod_ns, .name = args.pod_name, .uid = args.pod_uid, .node = args.node, .annotations = annotations});
+  fail_point("bind_after_write");
+  std::string error = reply.message;
+  bool written = reply.fate == BindingFate::written;
+  bool may_be_written = reply.fate == BindingFate::unknown;
+  if (!written && reply.fate != BindingFate::refused) {
+    // Did an earlier try get through, or this one although its answer did not?
+    if (const auto pod = api_.read_pod(args.pod_ns, args.pod_name)) {
+      const bool is_ours = pod.value() && pod.value()->uid == args.pod_uid;
+      written = is_ours && pod.value()->node_name == args.node;
+      may_be_written = false;
+      if (!written) {
+        error = is_ours && !pod.value()->node_name.empty() ? "pod is bound to node '" + pod.value()->node_name + "'"
+                                                           : (error.empty() ? "the API server did not bind" : error);
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  LivePod* pod = view_.find_pod(args.pod_uid);
+  if (pod == nullptr) {
+    return written ? "" : error;  // deleted meanwhile: its watch event has cleared the books
+  }
+  if (written) {
+    if (pod->stage == PodStage::binding) {
+      view_.confirm(*pod, options_.now());
+    }
+    return {};
+  }
+  if (!may_be_written) {
+    view_.release(*pod, options_.now());  // else it stays held until the watch or the deadline tells
+  }
+  return error.empty() ? "the API server refused the binding" : error;
+}
+
+std::string Verbs::bind(std::string_view padded_json) {
+  const Stopwatch watch;
+  VerbRecord record{.verb = "bind", .result = "error", .reason = {}, .ns = {}, .pod = {}, .uid = {}, .node = {}};
+  const Result<BindArgs> args = decode_bind_args(padded_json);
+  std::string error;
+  if (!args) {
+    error = args.error().to_string();
+  } else {
+    record.ns = args.value().pod_ns;
+    record.pod = args.value().pod_name;
+    record.uid = args.value().pod_uid;
+    record.node = args.value().node;
+    error = options_.refusal();
+  }
+  if (args && error.empty()) {
+    bool is_known = false;
+    {
+      const std::lock_guard lock(mutex_);
+      is_known = view_.find_pod(args.value().pod_uid) != nullptr;
+    }
+    if (!is_known) {
+      // Filter was answered before a restart: the API server knows the pod.
+      const auto pod = api_.read_pod(args.value().pod_ns, args.value().pod_name);
+      if (!pod) {
+        error = pod.error().to_string();
+      } else if (!pod.value() || pod.value()->uid != args.value().pod_uid) {
+        error = "the pod is gone";
+      } else {
+        const std::lock_guard lock(mutex_);
+        view_.update_pod(*pod.value(), options_.now());
+      }
+    }
+    Promise made;
+    if (error.empty()) {
+      error = promise(args.value(), made);
+    }
+    if (error.empty() && !made.is_bound) {
+      error = write_binding(args.value(), made);
+    }
+  }
+  record.result = error.empty() ? "bound" : "error";
+  record.reason = error;
+  record.duration_ns = watch.elapsed_ns();
+  options_.observer(record);
+  return encode_bind_result(error);
+}
+
+}  // namespace gpusched::extender

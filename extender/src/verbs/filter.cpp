@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <map>
+
+#include "gpusched/extender/verbs.hpp"
+#include "gpusched/extender/wire_replies.hpp"
+
+#include "verbs/stopwatch.hpp"
+
+namespace gpusched::extender {
+
+/// The nodes of a call that the view knows, and the rest.
+struct Verbs::Offer {
+  std::vector<NodeId> nodes;
+  std::vector<std::string_view> names;  ///< of `nodes`
+  std::vector<std::string_view> unknown;
+};
+
+namespace {
+
+constexpr std::string_view not_seen_yet = "node not yet in the extender's cache";
+constexpr std::string_view intent_only =
+    "pod states intent only and no admission webhook chose a resource for it (label the namespace "
+    "gpusched.io/admit=true)";
+
+/// Raw JSON of the chosen nodes where the caller sent whole Nodes.
+std::vector<std::string_view> raw_nodes(const FilterArgs& args, std::span<const std::string_view> names) {
+  std::map<std::string_view, std::string_view> by_name;
+  if (args.has_full_nodes) {
+    by_name.insert(args.nodes.begin(), args.nodes.end());
+  }
+  std::vector<std::string_view> raw;
+  for (const std::string_view name : names) {
+    if (const auto found = by_name.find(name); found != by_name.end()) {
+      raw.push_back(found->second);
+    }
+  }
+  return raw;
+}
+
+std::string passing(const FilterArgs& args, std::span<const std::string_view> names,
+                    std::span<const NameAndReason> failed, std::span<const NameAndReason> unresolvable) {
+  const std::vector<std::string_view> raw = raw_nodes(args, names);
+  return encode_filter_result({.full_nodes = args.has_full_nodes,
+                               .names = names,
+                               .raw_nodes = raw,
+                               .failed = failed,
+                               .unresolvable = unresolvable,
+                               .error = {}});
+}
+
+std::string failing(std::string_view error) {
+  return encode_filter_result(
+      {.full_nodes = false, .names = {}, .raw_nodes = {}, .failed = {}, .unresolvable = {}, .error = error});
+}
+
+/// The reason that most nodes give: what a person should read first.
+std::string_view main_reason(const Evaluation& evaluation) {
+  RejectCounts counts{};
+  for (const NodeVerdict& verdict : evaluation.refused) {
+    ++counts[static_cast<std::size_t>(verdict.reason)];
+  }
+  const auto most = std::max_element(counts.begin() + 1, counts.end());
+  return *most == 0 ? "" : to_string(static_cast<RejectReason>(most - counts.begin()));
+}
+
+}  // namespace
+
+Verbs::Offer Verbs::known_nodes(const FilterArgs& args) const {
+  Offer offer;
+  offer.nodes.reserve(args.node_names.size());
+  offer.names.reserve(args.node_names.size());
+  for (const std::string_view name : args.node_names) {
+    const NodeId node = view_.find_node(name);
+    if (node.valid()) {
+      offer.nodes.push_back(node);
+      offer.names.push_back(name);
+    } else {
+      offer.unknown.push_back(name);
+    }
+  }
+  return offer;
+}
+
+std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view message, bool final, VerbRecord& record) {
+  std::vector<NameAndReason> all;
+  all.reserve(args.node_names.size());
+  for (const std::string_view name : args.node_names) {
+    all.emplace_back(name, message);
+  }
+  record.result = final ? "infeasible" : "wait";
+  record.reason = message;
+  return final ? passing(args, {}, {}, all) : passing(args, {}, all, {});
+}
+
+std::string Verbs::repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
+  // The fate of an earlier binding is not known: only where it went may the pod go now.
+  const std::string_view node = view_.engine().state().node(pod.node).spec.name;
+  if (std::find(args.node_names.begin(), args.node_names.end(), node) == args.node_names.end()) {
+    record.reason = "binding_in_flight";
+    return failing("an earlier binding of the pod is still being written");
+  }
+  record.result = "bind";
+  record.node = node;
+  return passing(args, std::span(&node, 1), {}, {});
+}
+
+std::string Verbs::filter(std::string_view padded_json) {
+  const Stopwatch watch;
+  VerbRecord record{.verb = "filter", .result = "error", .reason = {}, .ns = {}, .pod = {}, .uid = {}, .node = {}};
+  std::string reply;
+  const Result<FilterArgs> args = decode_filter_args(padded_json);
+  if (!args) {
+    record.reason = "malformed";
+    reply = failing(args.error().to_string());
+  } else if (const std::string refusal = options_.refusal(); !refusal.empty()) {
+    record.reason = "not_ready";
+    reply = failing(refusal);
+  } else {
+    const std::lock_guard lock(mutex_);
+    const TimeNs now = options_.now();
+    record.nodes = args.value().node_names.size();
+    record.ns = args.value().pod.ns;
+    record.pod = args.value().pod.name;
+    record.uid = args.value().pod.uid;
+    if (args.value().pod.uid.empty()) {
+      reply = failing("Pod.metadata.uid is missing");
+    } else {
+      LivePod& pod = view_.submit(args.value().pod, now);
+      if (pod.stage == PodStage::held) {
+        view_.release(pod, now);  // an earlier attempt failed after filter: it asks again
+      }
+      if (pod.stage == PodStage::binding) {
+        reply = repeat_binding(args.value(), pod, record);
+      } else if (pod.stage == PodStage::bound) {
+        reply = failing("pod is bound to a node already");
+      } else if (!pod.problem.empty()) {
+        reply = refuse_everywhere(args.value(), pod.problem, true, record);
+      } else if (pod.states_intent_only) {
+        reply = refuse_everywhere(args.value(), intent_only, true, record);
+      } else {
+        reply = answer(args.value(), pod, known_nodes(args.value()), now, record);
+      }
+      pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
+                          (record.reason.empty() ? "" : ": " + record.reason);
+    }
+  }
+  record.duration_ns = watch.elapsed_ns();
+  options_.observer(record);
+  return reply;
+}
+
+std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record) {
+  const Decision decision = view_.decide(pod, offer.nodes, now);
+  record.result = outcome_name(decision);
+  std::vector<NameAndReason> failed;
+  std::vector<NameAndReason> unresolvable;
+  const auto name_of = [&](NodeId node) -> std::string_view { return view_.engine().state().node(node).spec.name; };
+  const auto* bind = std::get_if<Bind>(&decision);
+  if (bind != nullptr && options_.candidates == 1) {
+    const std::string_view chosen = name_of(bind->candidate.node);
+    view_.hold(pod, decision, PodStage::held, now);
+    record.node = chosen;
+    return passing(args, std::span(&chosen, 1), {}, {});
+  }
+  const Evaluation evaluation = view_.engine().evaluate(pod.request, offer.nodes);
+  std::vector<std::string_view> names;
+  const std::size_t most = options_.candidates == 0 ? evaluation.ranked.size() : options_.candidates;
+  for (std::size_t i = 0; i < std::min(most, evaluation.ranked.size()); ++i) {
+    names.push_back(name_of(evaluation.ranked[i].node));
+  }
+  for (const NodeVerdict& verdict : evaluation.refused) {
+    (is_final(verdict.reason) ? unresolvable : failed).emplace_back(name_of(verdict.node), describe(verdict.reason));
+  }
+  for (const std::string_view name : offer.unknown) {
+    failed.emplace_back(name, not_seen_yet);
+  }
+  if (bind != nullptr) {
+    record.node = name_of(bind->candidate.node);
+  } else {
+    record.reason = evaluation.refused.empty() ? "unknown_nodes" : main_reason(evaluation);
+  }
+  return passing(args, names, failed, unresolvable);
+}
+
+std::string Verbs::prioritize(std::string_view padded_json) {
+  const Stopwatch watch;
+  VerbRecord record{.verb = "prioritize", .result = "error", .reason = {}, .ns = {}, .pod = {}, .uid = {}, .node = {}};
+  std::vector<HostScore> scores;
+  const Result<FilterArgs> args = decode_filter_args(padded_json);
+  if (args && options_.refusal().empty()) {
+    const std::lock_guard lock(mutex_);
+    const TimeNs now = options_.now();
+    record.nodes = args.value().node_names.size();
+    record.ns = args.value().pod.ns;
+    record.pod = args.value().pod.name;
+    LivePod& pod = view_.submit(args.value().pod, now);
+    const Offer offer = known_nodes(args.value());
+    const Evaluation evaluation = view_.engine().evaluate(pod.request, offer.nodes);
+    // Equal costs score equally; the steps between different ones are equal, from 10 down to 0.
+    std::vector<std::int64_t> costs;
+    for (const NodeVerdict& verdict : evaluation.ranked) {
+      if (costs.empty() || costs.back() != verdict.cost) {
+        costs.push_back(verdict.cost);
+      }
+    }
+    std::int64_t step = -1;
+    for (std::size_t i = 0; i < evaluation.ranked.size(); ++i) {
+      step += i == 0 || evaluation.ranked[i].cost != evaluation.ranked[i - 1].cost ? 1 : 0;
+      const auto last = static_cast<std::int64_t>(costs.size()) - 1;
+      scores.push_back({.host = view_.engine().state().node(evaluation.ranked[i].node).spec.name,
+                        .score = last <= 0 ? 10 : 10 * (last - step) / last});
+    }
+    record.result = "scored";
+    const std::string reply = encode_priorities(scores);
+    record.duration_ns = watch.elapsed_ns();
+    options_.observer(record);
+    return reply;
+  }
+  record.reason = args ? "not_ready" : "malformed";
+  record.duration_ns = watch.elapsed_ns();
+  options_.observer(record);
+  return encode_priorities({});
+}
+
+}  // namespace gpusched::extender
