@@ -37,6 +37,7 @@ struct LivePod {
   std::string resource;  ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;   ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
+  std::string note;           ///< what admission wrote about its choice
   std::string last_decision;  ///< one line of text, for /v1/explain
 };
 
@@ -93,6 +94,7 @@ class ClusterView {
 
   Engine& engine() { return *engine_; }
   const Engine& engine() const { return *engine_; }
+  const ClusterViewOptions& options() const { return options_; }
   ViewCounts counts() const;
   /// For reading: every pod by uid.
   const std::unordered_map<std::string, LivePod>& pods() const { return pods_; }
