@@ -1,22 +1,23 @@
 #include "gpusched/kube/pod_request.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 #include "gpusched/base/units.hpp"
 #include "gpusched/cluster/request_check.hpp"
+#include "gpusched/kube/allocation_record.hpp"
 #include "gpusched/kube/quantity.hpp"
 #include "gpusched/kube/resource_name.hpp"
+
+#include "kube/request_dialects.hpp"
 
 namespace gpusched {
 
 namespace {
 
-constexpr std::string_view annotation_prefix = "gpusched.io/";
 /// 8 PiB, or as many devices or milli-CPUs: so far no sum over a pod's containers can overflow.
 constexpr std::int64_t max_amount = std::int64_t{1} << 53;
 constexpr std::size_t max_containers = 1000;
@@ -24,10 +25,6 @@ constexpr std::int64_t max_num_gpu = 4096;
 
 /// Amounts by resource name: milli-CPU, bytes, counts. Resources that are not ours to place are left out.
 using Amounts = std::map<std::string, std::int64_t>;
-
-Error pod_error(ErrorCode code, std::string message, std::string remedy = {}) {
-  return {.code = code, .message = std::move(message), .file = "", .line = 0, .remedy = std::move(remedy)};
-}
 
 Error in_container(Error error, const std::string& container) {
   error.message = "container '" + container + "': " + error.message;
@@ -37,10 +34,18 @@ Error in_container(Error error, const std::string& container) {
 /// One entry of a resource list; no value for resources of other vendors.
 Result<std::optional<std::int64_t>> parse_amount(const std::string& name, const std::string& quantity) {
   Result<std::int64_t> amount = std::int64_t{0};
+  if (Status place = check_resource_place(name); !place) {
+    return place.error();
+  }
+  if (is_hami_share(name)) {
+    return std::optional<std::int64_t>();  // says how much of each device
+  }
   if (name == "cpu") {
     amount = parse_cpu_milli(quantity);
   } else if (name == "memory") {
     amount = parse_bytes(quantity);
+  } else if (name == gpushare_memory) {
+    amount = parse_count(quantity);
   } else {
     const Result<std::optional<GpuResource>> resource = parse_resource_name(name);
     if (!resource.ok()) {
@@ -52,10 +57,10 @@ Result<std::optional<std::int64_t>> parse_amount(const std::string& name, const 
     amount = parse_count(quantity);
   }
   if (amount.ok() && amount.value() > max_amount) {
-    return pod_error(ErrorCode::invalid_argument, name + " " + quantity + " is more than any node has");
+    return request_error(ErrorCode::invalid_argument, name + " " + quantity + " is more than any node has");
   }
   if (!amount.ok()) {
-    return pod_error(amount.error().code, name + ": " + amount.error().message);
+    return request_error(amount.error().code, name + ": " + amount.error().message);
   }
   return std::optional(amount.value());
 }
@@ -85,10 +90,10 @@ Result<Amounts> amounts_of(const ContainerSpec& container) {
     const auto [place, is_new] = requests.value().try_emplace(name, limit);
     const bool is_gpu = name != "cpu" && name != "memory";
     if (is_gpu && place->second != limit) {
-      return in_container(pod_error(ErrorCode::invalid_argument,
-                                    name + " has the request " + std::to_string(place->second) + " and the limit " +
-                                        std::to_string(limit),
-                                    "Kubernetes wants both to be the same for extended resources"),
+      return in_container(request_error(ErrorCode::invalid_argument,
+                                        name + " has the request " + std::to_string(place->second) + " and the limit " +
+                                            std::to_string(limit),
+                                        "Kubernetes wants both to be the same for extended resources"),
                           container.name);
     }
   }
@@ -109,7 +114,7 @@ void raise_to(Amounts& most, const Amounts& other) {
 
 Result<Amounts> total_amounts(const PodSpec& pod) {
   if (pod.containers.size() + pod.init_containers.size() > max_containers) {
-    return pod_error(ErrorCode::invalid_argument, "more than " + std::to_string(max_containers) + " containers");
+    return request_error(ErrorCode::invalid_argument, "more than " + std::to_string(max_containers) + " containers");
   }
   Amounts sidecars;
   Amounts peak;  // while init containers run, one after the other
@@ -148,11 +153,9 @@ Status set_gpu(const std::string& name, std::int64_t count, GpuRequest& request)
   const Result<std::optional<GpuResource>> parsed = parse_resource_name(name);
   GPUSCHED_CHECK(parsed.ok() && parsed.value().has_value(), name);
   const GpuResource& resource = *parsed.value();
-  if (resource.shared && resource.kind == GpuResourceKind::mig) {
-    return pod_error(ErrorCode::unsupported, "'" + name + "': time-sliced MIG instances are not placed yet");
-  }
   if (count > max_num_gpu) {
-    return pod_error(ErrorCode::invalid_argument, name + " " + std::to_string(count) + " is more than any node has");
+    return request_error(ErrorCode::invalid_argument,
+                         name + " " + std::to_string(count) + " is more than any node has");
   }
   request.num_gpu = static_cast<std::int32_t>(count);
   request.mig_profile = resource.mig_profile;
@@ -165,125 +168,146 @@ Status set_gpu(const std::string& name, std::int64_t count, GpuRequest& request)
   return {};
 }
 
-Status set_amounts(const Amounts& amounts, GpuRequest& request) {
-  std::string gpu_resource;
+/// The one counted name with an amount, or empty. cpu and memory go into the request on the way.
+Result<std::string> take_amounts(const Amounts& amounts, GpuRequest& request) {
+  std::string resource;
   for (const auto& [name, amount] : amounts) {
     if (name == "cpu") {
       request.cpu_milli = amount;
     } else if (name == "memory") {
       request.memory_mib = mib_of_bytes(amount);
-    } else if (amount > 0) {
-      if (!gpu_resource.empty()) {
-        return pod_error(ErrorCode::unsupported, "the pod asks for both '" + gpu_resource + "' and '" + name + "'",
-                         "One pod may ask for one GPU resource; split the pod");
+    } else if (amount > 0 && name != gpushare_memory) {
+      if (!resource.empty()) {
+        return request_error(ErrorCode::unsupported, "the pod asks for both '" + resource + "' and '" + name + "'",
+                             "One pod may ask for one GPU resource; split the pod");
       }
-      gpu_resource = name;
-      if (Status status = set_gpu(name, amount, request); !status.ok()) {
-        return status;
-      }
+      resource = name;
     }
   }
-  return {};
+  return resource;
 }
 
-template <typename Value, std::size_t Count>
-Status set_word(const std::string& key, const std::string& word,
-                const std::array<std::pair<std::string_view, Value>, Count>& names, Value& value) {
-  std::string known;
-  for (const auto& [name, meaning] : names) {
-    if (name == word) {
-      value = meaning;
-      return {};
+/// The share that gpushare's memory stands for: all containers of a pod share one device.
+Result<std::optional<GpuShare>> gpushare_share(const Amounts& amounts) {
+  constexpr std::int64_t max_gib = std::int64_t{1} << 20;
+  const auto place = amounts.find(std::string(gpushare_memory));
+  if (place == amounts.end() || place->second == 0) {
+    return std::optional<GpuShare>();
+  }
+  if (place->second > max_gib) {
+    return request_error(ErrorCode::invalid_argument,
+                         place->first + " " + std::to_string(place->second) + " is more than any device has",
+                         "Its unit is GiB");
+  }
+  GpuShare share;
+  share.memory_mib = place->second * 1024;
+  return std::optional(share);
+}
+
+void set_share(const GpuShare& share, GpuRequest& request) {
+  request.num_gpu = std::max(request.num_gpu, share.devices);
+  request.gpu_memory_mib = share.memory_mib;
+  if (!request.mig_profile.empty()) {
+    return;  // admission found an instance for it
+  }
+  if (share.milli > 0) {
+    request.gpu_milli = share.milli;
+  } else if (share.memory_mib > 0) {
+    request.gpu_milli = 1;  // how much of the device is not stated: the memory bounds the tenants
+  }
+  if (share.mode != SharingMode::unstated) {
+    request.mode = share.mode;
+  }
+}
+
+/// What the pod asks for beside counted resources: at most one dialect, unless our webhook wrote the resource.
+Status set_dialect(const PodSpec& pod, const Amounts& amounts, PodRequest& result) {
+  GpuRequest& request = result.request;
+  const bool has_resource = !result.resource.empty();
+  result.dialect = has_resource ? RequestDialect::nvidia : RequestDialect::none;
+  std::string_view in_words_of = result.resource;
+  for (const auto& [dialect, words, parsed] :
+       {std::tuple(RequestDialect::hami, std::string_view("HAMi's keys"), hami_share(pod)),
+        std::tuple(RequestDialect::kai, std::string_view("annotation gpu-fraction or gpu-memory"), kai_share(pod)),
+        std::tuple(RequestDialect::gpushare, gpushare_memory, gpushare_share(amounts))}) {
+    if (!parsed) {
+      return parsed.error();
     }
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  return pod_error(ErrorCode::invalid_argument, "annotation " + key + " is '" + word + "'", "Known values: " + known);
-}
-
-Status set_annotation(const std::string& key, const std::string& value, GpuRequest& request) {
-  static constexpr std::array<std::pair<std::string_view, JobClass>, 4> classes = {{{"always-on", JobClass::always_on},
-                                                                                    {"burst", JobClass::burst},
-                                                                                    {"batch", JobClass::batch},
-                                                                                    {"dev", JobClass::dev}}};
-  static constexpr std::array<std::pair<std::string_view, Isolation>, 3> isolations = {
-      {{"none", Isolation::none}, {"memory", Isolation::memory}, {"fault", Isolation::fault}}};
-  static constexpr std::array<std::pair<std::string_view, SharingMode>, 4> modes = {
-      {{"whole", SharingMode::whole},
-       {"mig", SharingMode::mig},
-       {"time-slice", SharingMode::time_slice},
-       {"mps", SharingMode::mps}}};
-  const std::string_view name = std::string_view(key).substr(annotation_prefix.size());
-  if (name == "class") {
-    return set_word(key, value, classes, request.job_class);
-  }
-  if (name == "isolation") {
-    return set_word(key, value, isolations, request.isolation);
-  }
-  if (name == "mode") {
-    return set_word(key, value, modes, request.mode);
-  }
-  if (name == "job-profile") {
-    request.job_profile = value;
-    return {};
-  }
-  if (name == "memory") {
-    const Result<std::int64_t> memory = parse_memory_mib(value);
-    if (!memory.ok()) {
-      return pod_error(ErrorCode::invalid_argument, "annotation " + key + ": " + memory.error().message);
-    }
-    request.gpu_memory_mib = memory.value();
-    return {};
-  }
-  if (name == "max-slowdown") {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), request.max_slowdown);
-    const bool is_number = error == std::errc() && end == value.data() + value.size();
-    return is_number && request.max_slowdown >= 1 && request.max_slowdown < 1e6
-               ? Status()
-               : pod_error(ErrorCode::invalid_argument,
-                           "annotation " + key + " is '" + value + "', not a number from 1");
-  }
-  return pod_error(ErrorCode::invalid_argument, "unknown annotation " + key,
-                   "Known: class, isolation, memory, max-slowdown, job-profile, mode under gpusched.io/");
-}
-
-Status set_intent(const PodSpec& pod, GpuRequest& request) {
-  const SharingMode mode_of_resource = request.mode;
-  for (const auto& [key, value] : pod.annotations) {
-    if (key.compare(0, annotation_prefix.size(), annotation_prefix) != 0) {
+    if (!parsed.value()) {
       continue;
     }
-    if (Status status = set_annotation(key, value, request); !status.ok()) {
-      return status;
+    const bool goes_with_resource = dialect == RequestDialect::hami || result.admitted;
+    if (result.dialect > RequestDialect::nvidia || (has_resource && !goes_with_resource)) {
+      return request_error(ErrorCode::invalid_argument,
+                           "the pod asks for a GPU by " + std::string(in_words_of) + " and by " + std::string(words),
+                           "Leave out one of the two");
     }
+    result.dialect = dialect;
+    in_words_of = words;
+    set_share(*parsed.value(), request);
   }
-  if (mode_of_resource != SharingMode::unstated && request.mode != mode_of_resource) {
-    return pod_error(ErrorCode::invalid_argument,
-                     "annotation gpusched.io/mode contradicts the resource the pod asks for");
+  if (result.dialect == RequestDialect::none && asks_by_intent(pod)) {
+    result.dialect = RequestDialect::intent;
+    request.num_gpu = 1;
+    request.gpu_milli = static_cast<std::int32_t>(milli_per_unit);
   }
   return {};
 }
 
-}  // namespace
-
-Result<GpuRequest> make_gpu_request(const PodSpec& pod) {
+Result<PodRequest> parse_pod(const PodSpec& pod) {
   const Result<Amounts> amounts = total_amounts(pod);
   if (!amounts.ok()) {
     return amounts.error();
   }
-  GpuRequest request;
-  if (Status status = set_amounts(amounts.value(), request); !status.ok()) {
-    return status.error();
+  if (Status places = check_key_places(pod); !places) {
+    return places.error();
   }
-  if (Status status = set_intent(pod, request); !status.ok()) {
-    return status.error();
+  PodRequest result;
+  Result<std::string> resource = take_amounts(amounts.value(), result.request);
+  if (!resource) {
+    return resource.error();
   }
+  result.resource = std::move(resource).value();
+  const bool is_decided = std::any_of(pod.annotations.begin(), pod.annotations.end(),
+                                      [](const auto& entry) { return entry.first == decision_annotation; });
+  result.admitted = is_decided && !result.resource.empty();
+  if (!result.resource.empty()) {
+    if (Status set = set_gpu(result.resource, amounts.value().at(result.resource), result.request); !set) {
+      return set.error();
+    }
+  }
+  if (Status set = set_dialect(pod, amounts.value(), result); !set) {
+    return set.error();
+  }
+  if (Status set = set_intent(pod, result.request); !set) {
+    return set.error();
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<PodRequest> read_pod_request(const PodSpec& pod) {
+  Result<PodRequest> result = parse_pod(pod);
+  if (!result) {
+    return result;
+  }
+  GpuRequest& request = result.value().request;
   request.node_labels = pod.node_selector;
   std::sort(request.node_labels.begin(), request.node_labels.end());
   request.priority = pod.priority;
   if (Status sensible = check_gpu_request(request); !sensible) {
     return sensible.error();
   }
-  return request;
+  return result;
+}
+
+Result<GpuRequest> make_gpu_request(const PodSpec& pod) {
+  Result<PodRequest> result = read_pod_request(pod);
+  if (!result) {
+    return result.error();
+  }
+  return std::move(result).value().request;
 }
 
 }  // namespace gpusched
