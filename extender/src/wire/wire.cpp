@@ -46,7 +46,6 @@ bool read_raw_node(JsonReader& reader, ondemand::value value, FilterArgs& args) 
   }
   std::string_view raw(begin, static_cast<std::size_t>(end - begin));
   raw = raw.substr(0, raw.find_last_of('}') + 1);
-  args.node_names.push_back(name);
   args.nodes.emplace_back(name, raw);
   return true;
 }
@@ -54,37 +53,21 @@ bool read_raw_node(JsonReader& reader, ondemand::value value, FilterArgs& args) 
 bool read_nodes(JsonReader& reader, ondemand::value value, FilterArgs& args) {
   args.nodes.clear();
   args.has_full_nodes = !is_null(value);
-  std::vector<std::string_view> by_list = std::move(args.node_names);
-  args.node_names.clear();
-  const bool ok = reader.object(value, [&](std::string_view key, ondemand::value item) {
+  return reader.object(value, [&](std::string_view key, ondemand::value item) {
     if (key != "items") {
       return true;
     }
-    args.node_names.clear();
     args.nodes.clear();
     return reader.array(item, reader.limits().max_nodes,
                         [&](ondemand::value node) { return read_raw_node(reader, node, args); });
   });
-  if (!args.has_full_nodes) {
-    args.node_names = std::move(by_list);
-  }
-  return ok;
 }
 
 bool read_names(JsonReader& reader, ondemand::value value, FilterArgs& args) {
-  std::vector<std::string_view> names;
-  const bool ok = reader.array(value, reader.limits().max_nodes, [&](ondemand::value element) {
-    std::string_view name;
-    if (!reader.view(element, args.unescaped, name)) {
-      return false;
-    }
-    names.push_back(name);
-    return true;
+  args.node_names.clear();
+  return reader.array(value, reader.limits().max_nodes, [&](ondemand::value element) {
+    return reader.view(element, args.unescaped, args.node_names.emplace_back());
   });
-  if (!args.has_full_nodes) {
-    args.node_names = std::move(names);
-  }
-  return ok;
 }
 
 bool read_victims(JsonReader& reader, ondemand::value value, bool is_meta, std::size_t& pods, NodeVictims& victims) {
@@ -200,8 +183,10 @@ Result<NodeUpdate> decode_node(std::string_view padded_json, const WireLimits& l
 Result<FilterArgs> decode_filter_args(std::string_view padded_json, const WireLimits& limits) {
   JsonReader reader(limits);
   FilterArgs args;
+  bool has_pod = false;
   if (!reader.root(padded_json, [&](std::string_view key, ondemand::value value) {
         if (same_key(key, "Pod")) {
+          has_pod = !is_null(value);
           return read_pod(reader, value, args.pod, nullptr);
         }
         if (same_key(key, "Nodes")) {
@@ -210,6 +195,15 @@ Result<FilterArgs> decode_filter_args(std::string_view padded_json, const WireLi
         return same_key(key, "NodeNames") ? read_names(reader, value, args) : true;
       })) {
     return reader.error();
+  }
+  if (!has_pod) {
+    return wrong(ErrorCode::invalid_argument, "Pod is missing");
+  }
+  if (args.has_full_nodes) {
+    args.node_names.clear();
+    for (const auto& [name, raw] : args.nodes) {
+      args.node_names.push_back(name);
+    }
   }
   return args;
 }
@@ -240,10 +234,12 @@ Result<BindArgs> decode_bind_args(std::string_view padded_json, const WireLimits
 Result<PreemptArgs> decode_preempt_args(std::string_view padded_json, const WireLimits& limits) {
   JsonReader reader(limits);
   PreemptArgs args;
+  bool has_pod = false;
   bool has_meta = false;
   std::vector<NodeVictims> meta;
   if (!reader.root(padded_json, [&](std::string_view key, ondemand::value value) {
         if (same_key(key, "Pod")) {
+          has_pod = !is_null(value);
           return read_pod(reader, value, args.pod, nullptr);
         }
         if (same_key(key, "NodeNameToVictims")) {
@@ -256,6 +252,9 @@ Result<PreemptArgs> decode_preempt_args(std::string_view padded_json, const Wire
         return true;
       })) {
     return reader.error();
+  }
+  if (!has_pod) {
+    return wrong(ErrorCode::invalid_argument, "Pod is missing");
   }
   if (has_meta) {
     args.candidates = std::move(meta);
