@@ -1,6 +1,9 @@
 # One libFuzzer program per *_fuzz.cpp. tests/fuzz/corpus/<program>/ holds its seeds, where there are any.
 
 file(GLOB_RECURSE fuzz_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_fuzz.cpp)
+if(NOT TARGET gpusched_extender)
+  list(FILTER fuzz_sources EXCLUDE REGEX "/(wire|watch)_[^/]*$")
+endif()
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
@@ -8,6 +11,11 @@ foreach(source IN LISTS fuzz_sources)
   target_link_libraries(${name} PRIVATE gpusched)
   if(TARGET gpusched_sim)
     target_link_libraries(${name} PRIVATE gpusched_sim)
+  endif()
+  if(TARGET gpusched_extender)
+    # The second decoders, which the first ones are compared with, are the tests'.
+    target_link_libraries(${name} PRIVATE gpusched_extender nlohmann_json::nlohmann_json)
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)
   endif()
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endforeach()

@@ -69,7 +69,7 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
   spec.labels.clear();  // kube-scheduler has matched them; without them equal nodes are one class
   if (spec.resources.empty()) {
     // Every node of a live cluster is counted: what the API server reports there is taken as it is.
-    spec.resources.push_back({.mig_profile = {}, .whole_devices = true, .allocatable = 0, .unit_profile = {}});
+    spec.resources.push_back({.mig_profile = {}, .whole_devices = true, .allocatable = 0});
   }
   const auto [entry, is_new] = nodes_.try_emplace(spec.name);
   KnownNode& known = entry->second;

@@ -116,8 +116,7 @@ Json to_json(const NodeSpec& node) {
                                  {"shared", resource.shared},
                                  {"whole_devices", resource.whole_devices},
                                  {"replicas", resource.replicas},
-                                 {"allocatable", resource.allocatable},
-                                 {"unit_profile", resource.unit_profile}});
+                                 {"allocatable", resource.allocatable}});
   }
   json["sharing"] = sharing_names[static_cast<std::size_t>(node.sharing)];
   if (node.replicas != 0) json["replicas"] = node.replicas;
@@ -145,8 +144,7 @@ Result<NodeSpec> node_from_json(const Json& json) {
                               .shared = resource.at("shared").get<bool>(),
                               .whole_devices = resource.at("whole_devices").get<bool>(),
                               .replicas = resource.at("replicas").get<std::int32_t>(),
-                              .allocatable = resource.at("allocatable").get<std::int64_t>(),
-                              .unit_profile = resource.value("unit_profile", std::string())});
+                              .allocatable = resource.at("allocatable").get<std::int64_t>()});
   }
   if (!enum_from(sharing_names, json.at("sharing").get<std::string>(), node.sharing)) {
     return malformed("node with an unknown sharing: " + json.dump());

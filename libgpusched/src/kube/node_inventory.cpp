@@ -318,8 +318,8 @@ class InventoryBuilder {
                                            .shared = offer.resource.shared,
                                            .whole_devices = is_whole(offer) && !inventory_.spec.gpus.empty(),
                                            .replicas = static_cast<std::int32_t>(offer.replicas),
-                                           .allocatable = offer.allocatable,
-                                           .unit_profile = std::move(unit)});
+                                           .allocatable = offer.allocatable});
+      inventory_.unit_profiles.push_back(std::move(unit));
     }
   }
 
@@ -364,7 +364,7 @@ class InventoryBuilder {
     std::map<std::string, std::int64_t> counted;
     std::int64_t units = 0;
     for (std::size_t i = 0; i < offers_.size(); ++i) {
-      counted[inventory_.spec.resources[i].unit_profile] += offers_[i].parts();
+      counted[inventory_.unit_profiles[i]] += offers_[i].parts();
       units += offers_[i].units;
     }
     const std::int64_t devices = counted[""];

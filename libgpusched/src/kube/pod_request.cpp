@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t max_amount = std::int64_t{1} << 53;
 constexpr std::size_t max_containers = 1000;
 constexpr std::int64_t max_num_gpu = 4096;
+/// HAMi counts in hundredths of a GPU.
+constexpr std::int32_t hami_smallest_milli = 10;
 
 /// Amounts by resource name: milli-CPU, bytes, counts. Resources that are not ours to place are left out.
 using Amounts = std::map<std::string, std::int64_t>;
@@ -204,16 +206,14 @@ Result<std::optional<GpuShare>> gpushare_share(const Amounts& amounts) {
   return std::optional(share);
 }
 
-void set_share(const GpuShare& share, GpuRequest& request) {
+/// `smallest_milli` stands for a part of the device that is not stated: its memory bounds the tenants.
+void set_share(const GpuShare& share, std::int32_t smallest_milli, GpuRequest& request) {
   request.num_gpu = std::max(request.num_gpu, share.devices);
   request.gpu_memory_mib = share.memory_mib;
-  if (!request.mig_profile.empty()) {
-    return;  // admission found an instance for it
-  }
   if (share.milli > 0) {
     request.gpu_milli = share.milli;
   } else if (share.memory_mib > 0) {
-    request.gpu_milli = 1;  // how much of the device is not stated: the memory bounds the tenants
+    request.gpu_milli = smallest_milli;
   }
   if (share.mode != SharingMode::unstated) {
     request.mode = share.mode;
@@ -244,7 +244,14 @@ Status set_dialect(const PodSpec& pod, const Amounts& amounts, PodRequest& resul
     }
     result.dialect = dialect;
     in_words_of = words;
-    set_share(*parsed.value(), request);
+    if (dialect == RequestDialect::hami) {
+      set_share(*parsed.value(), hami_smallest_milli, request);
+    } else if (!result.admitted) {
+      set_share(*parsed.value(), 1, request);
+    } else {
+      // The resource that admission chose says which part of a GPU it is.
+      request.gpu_memory_mib = parsed.value()->memory_mib;
+    }
   }
   if (result.dialect == RequestDialect::none && asks_by_intent(pod)) {
     result.dialect = RequestDialect::intent;

@@ -4,9 +4,10 @@
 #include <limits>
 #include <unordered_set>
 
+#include "gpusched/kube/rfc3339.hpp"
+
 #include "readers/job_collector.hpp"
 #include "readers/kubectl_objects.hpp"
-#include "readers/rfc3339.hpp"
 #include "readers/row_checker.hpp"
 
 namespace gpusched::sim {
@@ -91,6 +92,10 @@ class ClusterReader {
       return checker_.reject(
           request.error().code == ErrorCode::unsupported ? "request_not_supported" : "request_malformed",
           "pod '" + name + "': " + request.error().message);
+    }
+    if (!request.value().mig_profile.empty() && request.value().gpu_milli < milli_per_unit) {
+      return checker_.reject("request_not_supported",
+                             "pod '" + name + "': replicas of MIG instances are not simulated");
     }
     if (!can_be_map(request.value().node_labels)) {
       return checker_.reject("labels_malformed", "pod '" + name + "' selects a label with '|'");

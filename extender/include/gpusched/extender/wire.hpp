@@ -19,8 +19,8 @@
 /// null is an absent value; of a repeated key the last one counts; text must be UTF-8. Top-level keys of the extender's
 /// protocol match without regard to case, as Go's do; those of Kubernetes objects exactly. Bytes behind the first JSON
 /// value must be white space.
-/// Errors: data_loss for what is no JSON, too long or too deep; invalid_argument for a wrong type or a number out of
-/// range, with the path of the key ("Pod.spec.containers[0].name").
+/// Errors: data_loss for what is no JSON or has more bytes or entries than the limits; invalid_argument for a wrong
+/// type or a number out of range, with the path of the key ("Pod.spec.containers[0].name").
 namespace gpusched::extender {
 
 inline constexpr std::size_t wire_padding = 64;
@@ -58,8 +58,8 @@ struct NodeUpdate {
 Result<PodObject> decode_pod(std::string_view padded_json, const WireLimits& limits = {});
 Result<NodeUpdate> decode_node(std::string_view padded_json, const WireLimits& limits = {});
 
-/// Body of filter and prioritize (ExtenderArgs). Nodes, where not null, win over NodeNames, as in Kubernetes only one
-/// of them is given.
+/// Body of filter and prioritize (ExtenderArgs). invalid_argument too without a Pod, or for a Node without a name.
+/// Nodes, where not null, win over NodeNames, as in Kubernetes only one of them is given.
 struct FilterArgs {
   PodObject pod;
   std::vector<std::string_view> node_names;  ///< of either form, in the order given, duplicates kept
@@ -87,7 +87,8 @@ struct NodeVictims {
   friend bool operator==(const NodeVictims&, const NodeVictims&) = default;
 };
 
-/// ExtenderPreemptionArgs, in either form: NodeNameToMetaVictims wins where both are given.
+/// ExtenderPreemptionArgs, in either form; invalid_argument too without a Pod.
+/// NodeNameToMetaVictims wins where both are given.
 struct PreemptArgs {
   PodObject pod;
   std::vector<NodeVictims> candidates;  ///< by node name

@@ -30,7 +30,6 @@ struct NodeResource {
   bool whole_devices = false;  ///< a unit is one of the GPUs that are not fixed
   std::int32_t replicas = 1;   ///< units per device or instance
   std::int64_t allocatable = 0;
-  std::string unit_profile;  ///< the MIG profile that a unit is, or is a replica of; empty = a device
 
   friend bool operator==(const NodeResource&, const NodeResource&) = default;
 };

@@ -59,6 +59,7 @@ struct NodeInventory {
   /// `resources` by name, `gpus` as many as exist. Where the model is unknown `gpus` is empty and the resources are
   /// counted all the same.
   NodeSpec spec;
+  std::vector<std::string> unit_profiles;  ///< per entry of spec.resources: MIG profile of a unit; empty = a device
   std::vector<NodeProblem> problems;
   std::string gpu_product;               ///< model part of gpu.product, as the label writes it
   std::vector<AnnotatedGpu> gpu_layout;  ///< from the annotation; empty = nobody says

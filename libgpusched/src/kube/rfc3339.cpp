@@ -1,9 +1,8 @@
-#include "readers/rfc3339.hpp"
+#include "gpusched/kube/rfc3339.hpp"
 
 #include <algorithm>
-#include <chrono>
 
-namespace gpusched::sim {
+namespace gpusched {
 
 namespace {
 
@@ -26,6 +25,15 @@ bool take(std::string_view& text, std::size_t digits, char separator, int& value
   const bool matches = text.front() == separator;
   text.remove_prefix(1);
   return matches;
+}
+
+constexpr bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+
+constexpr int leap_days_before(int year) { return (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400; }
+
+constexpr int days_of(int year, int month) {
+  constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  return days[month - 1] + (month == 2 && is_leap(year) ? 1 : 0);
 }
 
 std::optional<int> offset_minutes(std::string_view text) {
@@ -63,13 +71,17 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
   }
   const std::optional<int> offset = offset_minutes(text);
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!offset || !date.ok() || year < 1970 || year > 2200 || hour > 23 || minute > 59 || second > 60) {
+  const bool has_date =
+      year >= 1970 && year <= 2200 && month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month);
+  if (!offset || !has_date || hour > 23 || minute > 59 || second > 60) {
     return std::nullopt;
   }
-  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
+  std::int64_t days = day - 1;
+  for (int earlier = 1; earlier < month; ++earlier) {
+    days += days_of(year, earlier);
+  }
+  days += 365LL * (year - 1970) + leap_days_before(year) - leap_days_before(1970);
   return ((days * 24 + hour) * 60 + minute - *offset) * 60 + second;
 }
 
-}  // namespace gpusched::sim
+}  // namespace gpusched

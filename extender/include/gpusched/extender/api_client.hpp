@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gpusched/base/result.hpp"
+#include "gpusched/extender/api_access.hpp"
+#include "gpusched/extender/pod_api.hpp"
+
+namespace gpusched::extender {
+
+struct ApiReply {
+  int status = 0;
+  std::string body;  ///< wire_padding bytes may be read beyond its end
+  int retry_after_s = 0;
+};
+
+struct ApiClientOptions {
+  double qps = 200;  ///< calls per second over all threads, after a burst
+  double burst = 400;
+  int timeout_ms = 10'000;
+  std::size_t max_body_bytes = std::size_t{256} << 20;
+};
+
+/// Short calls to the API server. Thread-safe; connections are kept and reused.
+class ApiClient {
+ public:
+  explicit ApiClient(ApiAccess access, ApiClientOptions options = {});
+  ~ApiClient();
+
+  /// Any HTTP status is a reply; an error is a call without one (no connection, time out, TLS).
+  Result<ApiReply> request(const std::string& method, const std::string& path_and_query, const std::string& body = {},
+                           const std::string& content_type = "application/json");
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The verbs' wishes as API calls.
+class HttpPodApi : public PodApi {
+ public:
+  explicit HttpPodApi(ApiClient& client) : client_(client) {}
+  BindingReply bind(const BindingWrite& binding) override;
+  Result<std::optional<PodObject>> read_pod(const std::string& ns, const std::string& name) override;
+
+ private:
+  ApiClient& client_;
+};
+
+/// The `message` of a Kubernetes Status object, or the beginning of the text.
+std::string status_message(std::string_view body);
+
+}  // namespace gpusched::extender
