@@ -8,14 +8,14 @@ namespace gpusched::extender {
 
 /// Where the API server is and who we are to it. Secrets are never part of a message.
 struct ApiAccess {
-  std::string server_url;                             ///< "https://10.0.0.1:443", without a trailing slash
-  std::string ca_file, ca_pem;                        ///< of the server; both empty: the system's
-  std::string client_cert_file, client_cert_pem;      ///< TLS client certificate
-  std::string client_key_file, client_key_pem;        ///< and its key
-  std::string token;                                  ///< bearer token
-  std::string token_file;                             ///< wins over `token`; read anew every minute and after a 401
-  std::string tls_server_name;                        ///< the name in the certificate, where it is not the URL's
-  bool insecure = false;                              ///< the certificate is not verified
+  std::string server_url;                         ///< "https://10.0.0.1:443", without a trailing slash
+  std::string ca_file, ca_pem;                    ///< of the server; both empty: the system's
+  std::string client_cert_file, client_cert_pem;  ///< TLS client certificate
+  std::string client_key_file, client_key_pem;    ///< and its key
+  std::string token;                              ///< bearer token
+  std::string token_file;                         ///< wins over `token`; read anew every minute and after a 401
+  std::string tls_server_name;                    ///< the name in the certificate, where it is not the URL's
+  bool insecure = false;                          ///< the certificate is not verified
   std::string default_namespace = "default";
 };
 

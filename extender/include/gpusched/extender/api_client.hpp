@@ -12,7 +12,7 @@ namespace gpusched::extender {
 
 struct ApiReply {
   int status = 0;
-  std::string body;  ///< wire_padding bytes may be read beyond its end
+  std::string body;
   int retry_after_s = 0;
 };
 

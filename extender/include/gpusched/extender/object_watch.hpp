@@ -37,7 +37,7 @@ struct WatchOptions {
 };
 
 struct WatchStatus {
-  bool synced = false;  ///< a full list was read
+  bool synced = false;      ///< a full list was read
   std::int64_t age_ms = 0;  ///< since the API server last said anything
   std::int64_t relists = 0, rewatches = 0, events = 0, troubles = 0;
 };

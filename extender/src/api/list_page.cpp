@@ -1,0 +1,108 @@
+#include "api/list_page.hpp"
+
+#include <simdjson.h>
+
+#include "gpusched/extender/wire.hpp"
+
+namespace gpusched::extender {
+
+namespace {
+
+using simdjson::ondemand::object;
+using simdjson::ondemand::parser;
+
+Error no_json(const char* what, const simdjson::simdjson_error& problem) {
+  return {.code = ErrorCode::data_loss,
+          .message = std::string(what) + ": " + problem.what(),
+          .file = {},
+          .line = 0,
+          .remedy = {}};
+}
+
+void read_metadata(object metadata, std::string& resource_version, std::string* next) {
+  for (auto field : metadata) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "resourceVersion") {
+      resource_version = std::string(std::string_view(field.value().get_string()));
+    } else if (key == "continue" && next != nullptr) {
+      *next = std::string(std::string_view(field.value().get_string()));
+    }
+  }
+}
+
+}  // namespace
+
+Status read_list_page(std::string body, ListPage& page, const std::function<void(std::string_view)>& take) {
+  const std::size_t size = body.size();
+  body.append(wire_padding, ' ');
+  try {
+    parser json_parser;
+    auto document = json_parser.iterate(body.data(), size, body.size());
+    bool has_items = false;
+    for (auto field : document.get_object()) {
+      const std::string_view key = field.unescaped_key();
+      if (key == "metadata") {
+        read_metadata(field.value().get_object(), page.resource_version, &page.next);
+      } else if (key == "items") {
+        has_items = true;
+        auto value = field.value();
+        if (value.type() == simdjson::ondemand::json_type::null) {
+          continue;
+        }
+        for (auto item : value.get_array()) {
+          take(item.get_object().value().raw_json());
+        }
+      }
+    }
+    if (!has_items) {
+      return Error{
+          .code = ErrorCode::data_loss, .message = "a list without items", .file = {}, .line = 0, .remedy = {}};
+    }
+  } catch (const simdjson::simdjson_error& problem) {  // the library's own errors become values here
+    return no_json("a list", problem);
+  }
+  return {};
+}
+
+Result<WatchLine> read_watch_line(std::string_view line) {
+  thread_local parser json_parser;
+  WatchLine event;
+  try {
+    auto document = json_parser.iterate(line.data(), line.size(), line.size() + wire_padding);
+    for (auto field : document.get_object()) {
+      const std::string_view key = field.unescaped_key();
+      if (key == "type") {
+        event.type = std::string(std::string_view(field.value().get_string()));
+      } else if (key == "object") {
+        object content = field.value().get_object();
+        for (auto inner : content) {
+          const std::string_view name = inner.unescaped_key();
+          if (name == "metadata") {
+            read_metadata(inner.value().get_object(), event.resource_version, nullptr);
+          } else if (name == "code") {
+            event.status_code = static_cast<int>(std::int64_t(inner.value().get_int64()));
+          } else if (name == "message") {
+            auto text = inner.value();
+            if (text.type() == simdjson::ondemand::json_type::string) {
+              event.message = std::string(std::string_view(text.get_string()));
+            }
+          }
+        }
+        content.reset();
+        event.object = content.raw_json();
+      }
+    }
+  } catch (const simdjson::simdjson_error& problem) {  // the library's own errors become values here
+    return no_json("a watch event", problem);
+  }
+  if (event.type.empty() || event.object.empty()) {
+    return Error{.code = ErrorCode::data_loss,
+                 .message = "a watch event without type or object",
+                 .file = {},
+                 .line = 0,
+                 .remedy = {}};
+  }
+  return event;
+}
+
+}  // namespace gpusched::extender
