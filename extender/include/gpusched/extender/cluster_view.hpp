@@ -73,6 +73,8 @@ class ClusterView {
   void end_node_list(TimeNs now);
   void begin_pod_list();
   void end_pod_list(TimeNs now);
+  /// The list broke off: nothing is concluded from what it did not name.
+  void abandon_pod_list() { listing_pods_ = false; }
 
   /// The pod of a scheduler's call, made known where it was not.
   LivePod& submit(const PodObject& pod, TimeNs now);
