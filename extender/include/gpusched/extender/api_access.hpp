@@ -20,11 +20,13 @@ struct ApiAccess {
 };
 
 /// The service account of the pod we run in: environment and mounted files. not_found outside a cluster.
-Result<ApiAccess> in_cluster_access();
+/// `folder` is where the account's files are mounted.
+Result<ApiAccess> in_cluster_access(const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 /// A kubeconfig's current context, or the one named. Read are certificate-authority(-data), client-certificate(-data),
 /// client-key(-data), token, tokenFile, tls-server-name, insecure-skip-tls-verify. unsupported: exec and auth-provider
-/// plugins, proxy-url, user and password (with the way round them). Errors name file and key.
+/// plugins, proxy-url, user and password, impersonation (with the way round them). Errors name file and key, never a
+/// value. Files that are named must be readable for kubeconfig_access(); parse_kubeconfig() opens none.
 Result<ApiAccess> kubeconfig_access(const std::string& path, const std::string& context = "");
 Result<ApiAccess> parse_kubeconfig(const std::string& text, const std::string& file, const std::string& context = "");
 
