@@ -13,7 +13,7 @@ namespace {
 using namespace gpusched;
 
 void check_layout(std::string_view text) {
-  static const GpuModelId model = find_gpu_model("A100-80GB-SXM4").value();
+  static const GpuModelId model = find_gpu_model("A100-80GB").value();
   const auto layout = parse_gpu_layout_annotation(model, text);
   if (layout.ok()) {
     const auto again = parse_gpu_layout_annotation(model, format_gpu_layout_annotation(model, layout.value()));

@@ -7,7 +7,7 @@
 namespace gpusched {
 namespace {
 
-const GpuModelId a100 = find_gpu_model("A100-80GB-SXM4").value();
+const GpuModelId a100 = find_gpu_model("A100-80GB").value();
 const GpuModelId t4 = find_gpu_model("Tesla-T4").value();
 
 TEST(GpuLayoutAnnotationTest, IsWrittenAsItIsRead) {

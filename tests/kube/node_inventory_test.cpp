@@ -56,7 +56,7 @@ TEST(NodeInventoryTest, WholeGpus) {
   EXPECT_EQ(found.spec.cpu_milli, 63500);
   EXPECT_EQ(found.spec.memory_mib, 102400);
   ASSERT_EQ(found.spec.gpus.size(), 8U);
-  EXPECT_EQ(gpu_model(found.spec.gpus[0].model).name, "A100-80GB-SXM4");
+  EXPECT_EQ(gpu_model(found.spec.gpus[0].model).name, "A100-80GB");
   EXPECT_EQ(found.spec.gpus[0].memory_mib, 81920);
   EXPECT_EQ(fixed_gpus(found), 0);
   EXPECT_EQ(found.spec.sharing, NodeSharing::exclusive);

@@ -22,12 +22,12 @@
 /// The product may accept what is malformed inside values that it skips.
 namespace gpusched::extender {
 
-/// Whether an object of the document has a key twice, without regard to case.
-inline bool has_repeated_keys(std::string_view text) {
+/// Whether the text is no JSON, or an object of it has a key twice, without regard to case.
+inline bool is_ambiguous(std::string_view text) {
   std::vector<std::set<std::string>> keys;
   bool repeated = false;
   using Event = nlohmann::json::parse_event_t;
-  (void)nlohmann::json::parse(
+  const nlohmann::json document = nlohmann::json::parse(
       text.begin(), text.end(),
       [&](int, Event event, nlohmann::json& parsed) {
         if (event == Event::object_start) {
@@ -43,12 +43,12 @@ inline bool has_repeated_keys(std::string_view text) {
         return true;
       },
       /*allow_exceptions=*/false);
-  return repeated;
+  return repeated || document.is_discarded();
 }
 
 /// nlohmann takes a byte order mark and ends at NUL; neither is JSON.
 inline bool is_comparable(std::string_view text) {
-  return text.find('\0') == std::string_view::npos && !text.starts_with("\xef\xbb\xbf") && !has_repeated_keys(text);
+  return text.find('\0') == std::string_view::npos && !text.starts_with("\xef\xbb\xbf") && !is_ambiguous(text);
 }
 
 template <typename Value, typename Expected, typename Same>

@@ -202,7 +202,7 @@ class BodyGenerator {
 
 template <typename Make, typename Check>
 void compare(Make make, Check check) {
-  constexpr int bodies = 1500;
+  constexpr int bodies = 600;
   BodyGenerator generator(20261126);
   int accepted = 0;
   for (int i = 0; i < bodies; ++i) {
