@@ -175,6 +175,13 @@ Status merge_metadata(std::string_view table, std::string_view key, std::string_
     }
     return {};
   }
+  if (key == "type" || key == "gtf") {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "metadata '" + std::string(key) + "': JSON lines use the word themselves",
+                 .file = file,
+                 .line = 0,
+                 .remedy = "Choose another key"};
+  }
   const auto [place, is_new] = trace.metadata.try_emplace(std::string(key), value);
   if (!is_new && place->second != value) {
     trace.metadata[std::string(table) + "." + std::string(key)] = value;

@@ -91,6 +91,10 @@ TEST(GtfReaderTest, WholeFileErrors) {
   EXPECT_EQ(read_error(job_head + std::string("a,pod,0,1,,,,\n\"b,pod,1"), "jobs.csv").code, ErrorCode::data_loss);
   EXPECT_EQ(read_error("", "jobs.csv").code, ErrorCode::data_loss);
   EXPECT_EQ(read_error("#gtf_version: 2\n" + std::string(job_head), "jobs.csv").code, ErrorCode::unsupported);
+  for (const char* const word : {"type", "gtf"}) {  // a header in JSON lines could not carry them
+    const Error error = read_error("#" + std::string(word) + ": seed\n" + std::string(job_head), "jobs.csv");
+    EXPECT_EQ(error.code, ErrorCode::invalid_argument) << word;
+  }
   const Error utf8 = read_error(job_head + std::string("a\xff,pod,0,1,,,,\n"), "jobs.csv");
   EXPECT_EQ(utf8.line, 2);
 }
