@@ -8,7 +8,7 @@ namespace gpusched::extender {
 
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 20> reasons{{
+constexpr std::array<std::pair<int, std::string_view>, 19> reasons{{
     {200, "OK"},
     {202, "Accepted"},
     {204, "No Content"},
@@ -28,7 +28,6 @@ constexpr std::array<std::pair<int, std::string_view>, 20> reasons{{
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
-    {505, "HTTP Version Not Supported"},
 }};
 
 }  // namespace

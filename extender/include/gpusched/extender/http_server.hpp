@@ -63,7 +63,7 @@ struct HttpServerCounts {
   std::uint64_t open = 0;            ///< connections being served now, idle ones included
   std::uint64_t requests = 0;        ///< handler calls
   std::uint64_t handler_errors = 0;  ///< of these, ended by an exception
-  std::uint64_t bad_requests = 0;    ///< answered without the handler: 400, 411, 413, 417, 431, 503, 505
+  std::uint64_t bad_requests = 0;    ///< answered without the handler: 400, 411, 413, 417, 431, 503
   std::uint64_t truncated = 0;       ///< clients that left in the midst of a request
   std::uint64_t timeouts = 0;        ///< connections closed because header, body or reply took too long
   std::uint64_t tls_failures = 0;    ///< handshakes that failed: no or wrong certificate, no TLS, timeout
