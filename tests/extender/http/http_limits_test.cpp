@@ -23,7 +23,7 @@ TEST(HttpLimitsTest, AHeaderAboveTheLimitIs431) {
   TestClient fits(server->port());
   EXPECT_EQ(fits.ask(request_of(16 * 1024)).status, 200);
   TestClient longer(server->port());
-  const ClientReply reply = longer.ask(request_of(16 * 1024 + 16));
+  const ClientReply reply = longer.ask(request_of(16 * 1024 + 100));
   EXPECT_EQ(reply.status, 431);
   EXPECT_TRUE(reply.closes());
   TestClient endless(server->port());

@@ -39,11 +39,11 @@ struct TlsOptions {
 };
 
 struct HttpServerOptions {
-  std::string address = "127.0.0.1";  ///< a numeric IPv4 or IPv6 address
-  std::uint16_t port = 0;             ///< 0: any free one, see HttpServer::port()
-  std::optional<TlsOptions> tls;      ///< at least TLS 1.2; HTTP/1.1 alone, no ALPN
-  int threads = 4;                    ///< handlers that can run at once; accepting has a thread of its own
-  std::size_t max_header_bytes = 16 * 1024;
+  std::string address = "127.0.0.1";         ///< a numeric IPv4 or IPv6 address
+  std::uint16_t port = 0;                    ///< 0: any free one, see HttpServer::port()
+  std::optional<TlsOptions> tls;             ///< at least TLS 1.2; HTTP/1.1 alone, no ALPN
+  int threads = 4;                           ///< handlers that can run at once; accepting has a thread of its own
+  std::size_t max_header_bytes = 16 * 1024;  ///< of the request line, and again of the header fields
   std::size_t max_body_bytes = 256 * 1024 * 1024;
   std::size_t max_total_body_bytes = 1024 * 1024 * 1024;  ///< of all requests being read or answered
   int max_connections = 1024;                             ///< above it: 503 and close, with TLS close at once
