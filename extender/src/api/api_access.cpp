@@ -87,10 +87,10 @@ class Kubeconfig {
       return bad("is no kubeconfig: no map of keys to values");
     }
     std::string context = wanted;
-    if (Status read = text(root_, "", "current-context", context); wanted.empty() && !read) {
-      return read.error();
-    } else if (!wanted.empty()) {
-      context = wanted;
+    if (context.empty()) {
+      if (Status read = text(root_, "", "current-context", context); !read) {
+        return read.error();
+      }
     }
     if (context.empty()) {
       return access_error(ErrorCode::not_found, file_, "no context is named and current-context is empty",
@@ -138,7 +138,7 @@ class Kubeconfig {
   Status enter(const std::string& list, const char* inner, const std::string& name) {
     const YAML::Node entries = find(root_, list.c_str());
     bool found = false;
-    for (const YAML::Node entry : entries.IsSequence() ? entries : YAML::Node(YAML::NodeType::Sequence)) {
+    for (const auto& entry : entries.IsSequence() ? entries : YAML::Node(YAML::NodeType::Sequence)) {
       std::string entry_name;
       if (Status read = text(entry, list, "name", entry_name); !read) {
         return read;
