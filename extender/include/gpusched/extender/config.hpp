@@ -23,7 +23,7 @@ struct ExtenderConfig {
   bool leader_election = false;
   std::string lease_namespace = "kube-system", lease_name = "gpusched-extender";
   bool kubernetes_events = true;
-  int threads = 4;
+  int threads = 16;  ///< a bind waits for the API server on one of them
 };
 
 /// "1", "8" or "all".
