@@ -43,6 +43,7 @@ std::vector<BadRequest> bad_requests() {
       {[](GpuRequest& r) { r.gpu_milli = 1001; }, {"gpu_milli is 1001, above 1000", "whole device"}},
       {[](GpuRequest& r) { r.gpu_milli = 0; }, {"gpu_milli is 0, below 1"}},
       {[](GpuRequest& r) { r.num_gpu = -1, r.gpu_milli = 0; }, {"num_gpu is -1"}},
+      {[](GpuRequest& r) { r.num_gpu = 0, r.gpu_milli = 0, r.mig_profile = "1g.10gb"; }, {"'1g.10gb'", "num_gpu 0"}},
       {[](GpuRequest& r) { r.cpu_milli = -5; }, {"cpu_milli is -5"}},
   };
 }

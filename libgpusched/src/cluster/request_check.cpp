@@ -52,6 +52,9 @@ Status check_numbers(const GpuRequest& request) {
 }
 
 Status check_wishes(const GpuRequest& request) {
+  if (request.num_gpu == 0 && !request.mig_profile.empty()) {
+    return bad("mig_profile '" + request.mig_profile + "' with num_gpu 0", "num_gpu counts the instances");
+  }
   const bool shared = request.mode == SharingMode::time_slice || request.mode == SharingMode::mps;
   if (shared && request.isolation != Isolation::none) {
     return bad(std::string("mode ") + name_of(request.mode) + " contradicts isolation " +
