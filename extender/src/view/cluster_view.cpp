@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gpusched/io/event_log.hpp"
+#include "gpusched/kube/allocation_record.hpp"
 #include "gpusched/kube/node_inventory.hpp"
 #include "gpusched/kube/pod_request.hpp"
 
@@ -169,7 +170,28 @@ void ClusterView::update_pod(const PodObject& object, TimeNs now) {
   LivePod& pod = submit(object, now);
   pod.from_watch = true;
   if (!object.node_name.empty()) {
+    if (pod.stage != PodStage::bound) {
+      read_record(object, pod);
+    }
     bind_reported(pod, object.node_name, now);
+  }
+}
+
+void ClusterView::read_record(const PodObject& object, LivePod& pod) {
+  for (const auto& [key, value] : object.spec.annotations) {
+    if (key != allocation_annotation) {
+      continue;
+    }
+    const auto record = parse_allocation(value);
+    if (!record || !record.value() || record.value()->node != object.node_name) {
+      continue;  // adopted by what it requests
+    }
+    pod.recorded_gpus.clear();
+    for (const RecordedPart& part : record.value()->parts) {
+      if (part.mig_profile.empty() && part.gpu >= 0 && part.gpu < 0xffff) {
+        pod.recorded_gpus.push_back(static_cast<std::uint16_t>(part.gpu));
+      }
+    }
   }
 }
 
@@ -185,7 +207,12 @@ void ClusterView::bind_reported(LivePod& pod, const std::string& node_name, Time
   if (pod.stage == PodStage::bound && pod.node == node) {
     return;
   }
-  if (const Status bound = observe(now, PodBound{pod.id, {.node = node, .gpus = {}}, 0}); !bound) {
+  Candidate place{.node = node, .gpus = {}};
+  for (const std::uint16_t gpu : pod.recorded_gpus) {
+    place.gpus.push_back(
+        {.gpu = gpu, .share_milli = static_cast<std::uint16_t>(milli_per_unit), .range = {}, .profile = {}});
+  }
+  if (const Status bound = observe(now, PodBound{pod.id, place, 0}); !bound) {
     pod.problem = bound.error().message;
     return;
   }

@@ -131,12 +131,14 @@ Status ClusterState::on(TimeNs now, const PodBound& event) {
   const bool known_node = event.placement.node.value < nodes_.size() && !nodes_[event.placement.node.value].removed;
   Candidate placement = event.placement;
   if (counts_resources_ && known_node && !nodes_[placement.node.value].spec.resources.empty()) {
-    placement = adopted_place(event.pod, event.placement);
+    Candidate before;
     if (held) {
+      before = record->placement;
       give_back(event.pod);
     } else {
       count_demand(now, record->request, &ClassDemand::start);
     }
+    placement = adopted_place(event.placement, before);
     take(event.pod, placement);
   } else if (!held || !(record->placement == event.placement)) {
     // The node decided otherwise than we reserved: its word counts, if it can be true once the pod has left.
@@ -426,6 +428,9 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
       gpu_index_.erase(first_gpu(placement.node) + part.gpu);
     }
     if (direction > 0) {
+      if (counts_resources_) {
+        gpu.held = false;  // it was held for the count alone: what is there is there
+      }
       add_part(gpu, part, limits_tenants);
     } else {
       remove_part(gpu, part, limits_tenants);

@@ -114,7 +114,7 @@ Status ClusterState::on(TimeNs, const NodeChanged& event) {
     hold_beyond_count(event.node, i);
   }
   for (const PodId pod : pods) {
-    take(pod, adopted_place(pod, pods_[pod.value].placement));
+    take(pod, adopted_place(pods_[pod.value].placement, {}));
   }
   if (reorders) {
     order_stale_ = true;
@@ -124,13 +124,19 @@ Status ClusterState::on(TimeNs, const NodeChanged& event) {
   return {};
 }
 
-Candidate ClusterState::adopted_place(PodId pod, const Candidate& reported) const {
-  const PodRecord& record = pods_[pod.value];
-  const GpuRequest& request = requests_[record.request.value];
-  const bool held_here = record.holds_resources() && record.placement.node == reported.node;
-  Candidate place = held_here && reported.gpus.empty() ? record.placement : reported;
-  if (!check_placement(request, place, std::span<const PodId>(&pod, held_here ? 1 : 0))) {
-    place.gpus = {};  // it runs there all the same: the kubelet knows on which GPU, we do not
+Candidate ClusterState::adopted_place(const Candidate& reported, const Candidate& held) const {
+  Candidate place = reported.gpus.empty() && held.node == reported.node ? held : reported;
+  const Node& node = nodes_[place.node.value];
+  std::vector<char> is_taken(node.state.gpus.size(), 0);
+  for (const GpuAssignment& part : place.gpus) {
+    const bool is_free = part.gpu < node.state.gpus.size() && node.state.gpus[part.gpu].idle() &&
+                         !node.spec.gpus[part.gpu].fixed && part.share_milli == milli_per_unit &&
+                         part.range.size == 0 && is_taken[part.gpu] == 0;
+    if (!is_free) {
+      place.gpus = {};  // it runs there all the same: the kubelet knows on which GPU, we do not
+      break;
+    }
+    is_taken[part.gpu] = 1;
   }
   return place;
 }

@@ -37,8 +37,9 @@ struct LivePod {
   std::string resource;  ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;   ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
-  std::string note;           ///< what admission wrote about its choice
-  std::string last_decision;  ///< one line of text, for /v1/explain
+  std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record
+  std::string note;                          ///< what admission wrote about its choice
+  std::string last_decision;                 ///< one line of text, for /v1/explain
 };
 
 struct ClusterViewOptions {
@@ -116,6 +117,7 @@ class ClusterView {
   explicit ClusterView(ClusterViewOptions options, Engine engine);
 
   Status observe(TimeNs now, decltype(Event::what) what);
+  void read_record(const PodObject& object, LivePod& pod);
   void bind_reported(LivePod& pod, const std::string& node, TimeNs now);
   void forget(const std::string& uid, TimeNs now);
   void remove_if_empty(const std::string& name, TimeNs now);

@@ -164,8 +164,9 @@ class ClusterState {
   void shift(RequestClassId request, const Candidate& placement, int direction);
   /// What the spec says, apart from what runs: state, shape, sums.
   void describe(Node& node, const NodeSpec& spec);
-  /// The place of a pod that the API server reports on a node that counts: GPUs where they are sure and fit.
-  Candidate adopted_place(PodId pod, const Candidate& reported) const;
+  /// The place of a pod that the API server reports on a node that counts, once it has given back what it held: the
+  /// GPUs reported, or else those held there, where they are free; the count decides nothing here.
+  Candidate adopted_place(const Candidate& reported, const Candidate& held) const;
   Status check_count(const GpuRequest& request, const Node& node, NodeId id, std::span<const PodId> leaving) const;
   /// As many whole devices take newcomers as units are left.
   void hold_beyond_count(NodeId id, std::size_t resource);
