@@ -2,7 +2,7 @@
 
 file(GLOB_RECURSE fuzz_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_fuzz.cpp)
 if(NOT TARGET gpusched_extender)
-  list(FILTER fuzz_sources EXCLUDE REGEX "/(wire|watch)_[^/]*$")
+  list(FILTER fuzz_sources EXCLUDE REGEX "/(wire|watch|kubeconfig)_[^/]*$")
 endif()
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM name)
@@ -15,7 +15,7 @@ foreach(source IN LISTS fuzz_sources)
   if(TARGET gpusched_extender)
     # The second decoders, which the first ones are compared with, are the tests'.
     target_link_libraries(${name} PRIVATE gpusched_extender nlohmann_json::nlohmann_json)
-    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/.. ${PROJECT_SOURCE_DIR}/extender/src)
   endif()
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endforeach()

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "api/api_status.hpp"
 #include "api/curl_call.hpp"
 
 namespace gpusched::extender {
@@ -15,21 +15,32 @@ namespace gpusched::extender {
 struct ApiClient::Impl {
   ApiAccess access;
   ApiClientOptions options;
-  std::mutex mutex;
+  std::mutex token_mutex;
   TokenSource tokens;
+  std::mutex mutex;
   std::vector<std::unique_ptr<CurlConnection>> idle;
   double budget;  // calls that may be made at once
   double budget_at_s = monotonic_s();
 
   Impl(ApiAccess a, ApiClientOptions o) : access(std::move(a)), options(o), tokens(access), budget(options.burst) {}
 
-  /// Seconds to wait before the next call.
-  double take_turn() {
+  /// Seconds to wait before the next call; nullopt: longer than a call may last.
+  std::optional<double> take_turn() {
     const std::lock_guard lock(mutex);
     const double now = monotonic_s();
-    budget = std::min(options.burst, budget + (now - budget_at_s) * options.qps) - 1;
+    budget = std::min(options.burst, budget + (now - budget_at_s) * options.qps);
     budget_at_s = now;
-    return budget >= 0 ? 0 : -budget / options.qps;
+    const double wait_s = budget >= 1 ? 0 : (1 - budget) / options.qps;
+    if (wait_s * 1000 > options.timeout_ms) {
+      return std::nullopt;
+    }
+    budget -= 1;
+    return wait_s;
+  }
+  std::string token(bool refused_before, bool& is_new) {
+    const std::lock_guard lock(token_mutex);
+    is_new = refused_before && tokens.forget();
+    return tokens.token();
   }
   std::unique_ptr<CurlConnection> borrow() {
     {
@@ -49,6 +60,38 @@ struct ApiClient::Impl {
       idle.push_back(std::move(connection));
     }
   }
+
+  /// The exchange on a connection of the pool.
+  Result<ApiReply> call(CurlExchange& exchange) {
+    ApiReply reply;
+    bool too_long = false;
+    exchange.take = [&](int, std::string_view bytes) {
+      too_long = reply.body.size() + bytes.size() > options.max_body_bytes;
+      if (!too_long) {
+        reply.body += bytes;
+      }
+      return !too_long;
+    };
+    std::unique_ptr<CurlConnection> connection = borrow();
+    const Result<CurlReply> done = connection->exchange(exchange);
+    if (!done) {
+      return done.error();  // the connection goes with it
+    }
+    if (too_long || !done.value().cut.empty()) {
+      const std::string what = too_long
+                                   ? "the reply is longer than " + std::to_string(options.max_body_bytes) + " bytes"
+                                   : "the reply broke off: " + done.value().cut;
+      return Error{.code = too_long ? ErrorCode::data_loss : ErrorCode::io,
+                   .message = exchange.method + " " + exchange.path.substr(0, exchange.path.find('?')) + ": " + what,
+                   .file = {},
+                   .line = 0,
+                   .remedy = {}};
+    }
+    give_back(std::move(connection));
+    reply.status = done.value().status;
+    reply.retry_after_s = done.value().retry_after_s;
+    return reply;
+  }
 };
 
 ApiClient::ApiClient(ApiAccess access, ApiClientOptions options)
@@ -57,63 +100,38 @@ ApiClient::~ApiClient() = default;
 
 Result<ApiReply> ApiClient::request(const std::string& method, const std::string& path_and_query,
                                     const std::string& body, const std::string& content_type) {
-  if (const double wait_s = impl_->take_turn(); wait_s > 0) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(wait_s));
+  const std::optional<double> wait_s = impl_->take_turn();
+  if (!wait_s) {
+    return Error{.code = ErrorCode::io,
+                 .message = method + " " + path_and_query.substr(0, path_and_query.find('?')) +
+                            ": too many calls wait for their turn",
+                 .file = {},
+                 .line = 0,
+                 .remedy = {}};
   }
-  for (int attempt = 0;; ++attempt) {
-    ApiReply reply;
-    bool too_long = false;
-    CurlExchange exchange{.method = method,
-                          .url = impl_->access.server_url + path_and_query,
-                          .body = body,
-                          .content_type = body.empty() ? std::string() : content_type,
-                          .token = {},
-                          .timeout_ms = impl_->options.timeout_ms,
-                          .take = {},
-                          .stop = nullptr};
-    exchange.take = [&](int, std::string_view bytes) {
-      too_long = reply.body.size() + bytes.size() > impl_->options.max_body_bytes;
-      if (!too_long) {
-        reply.body += bytes;
-      }
-      return !too_long;
-    };
-    {
-      const std::lock_guard lock(impl_->mutex);
-      exchange.token = impl_->tokens.token();
-    }
-    std::unique_ptr<CurlConnection> connection = impl_->borrow();
-    const Result<CurlReply> done = connection->exchange(exchange);
-    if (!done) {
-      return done.error();  // the connection goes with it
-    }
-    if (too_long) {
-      return Error{.code = ErrorCode::data_loss,
-                   .message = method + " " + path_and_query + ": the reply is longer than " +
-                              std::to_string(impl_->options.max_body_bytes) + " bytes",
-                   .file = {},
-                   .line = 0,
-                   .remedy = {}};
-    }
-    impl_->give_back(std::move(connection));
-    if (done.value().status == 401 && attempt == 0) {
-      const std::lock_guard lock(impl_->mutex);
-      impl_->tokens.forget();  // it may have been swapped
-      continue;
-    }
-    reply.status = done.value().status;
-    reply.retry_after_s = done.value().retry_after_s;
+  if (*wait_s > 0) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(*wait_s));
+  }
+  bool is_new = false;
+  CurlExchange exchange{.method = method,
+                        .path = path_and_query,
+                        .body = body,
+                        .content_type = content_type,
+                        .token = impl_->token(/*refused_before=*/false, is_new),
+                        .timeout_ms = impl_->options.timeout_ms,
+                        .fresh = false,
+                        .take = {},
+                        .stop = nullptr};
+  Result<ApiReply> reply = impl_->call(exchange);
+  if (!reply || reply.value().status != 401) {
     return reply;
   }
+  exchange.token = impl_->token(/*refused_before=*/true, is_new);  // it may have been swapped
+  exchange.fresh = true;
+  return is_new ? impl_->call(exchange) : reply;
 }
 
-std::string status_message(std::string_view body) {
-  const auto status = nlohmann::json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
-  if (status.is_object() && status.contains("message") && status["message"].is_string()) {
-    return status["message"].get<std::string>();
-  }
-  return std::string(body.substr(0, 200));
-}
+std::string status_message(std::string_view body) { return read_status(body).message; }
 
 BindingReply HttpPodApi::bind(const BindingWrite& binding) {
   const std::string path = "/api/v1/namespaces/" + std::string(binding.ns) + "/pods/" + std::string(binding.name);

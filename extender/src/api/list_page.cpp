@@ -65,7 +65,11 @@ Status read_list_page(std::string body, ListPage& page, const std::function<void
 }
 
 Result<WatchLine> read_watch_line(std::string_view line) {
+  constexpr std::size_t most_kept_bytes = std::size_t{4} << 20;
   thread_local parser json_parser;
+  if (json_parser.capacity() > most_kept_bytes && line.size() <= most_kept_bytes) {
+    json_parser = parser();  // one huge object must not hold its memory for ever
+  }
   WatchLine event;
   try {
     auto document = json_parser.iterate(line.data(), line.size(), line.size() + wire_padding);
@@ -76,16 +80,8 @@ Result<WatchLine> read_watch_line(std::string_view line) {
       } else if (key == "object") {
         object content = field.value().get_object();
         for (auto inner : content) {
-          const std::string_view name = inner.unescaped_key();
-          if (name == "metadata") {
+          if (std::string_view(inner.unescaped_key()) == "metadata") {
             read_metadata(inner.value().get_object(), event.resource_version, nullptr);
-          } else if (name == "code") {
-            event.status_code = static_cast<int>(std::int64_t(inner.value().get_int64()));
-          } else if (name == "message") {
-            auto text = inner.value();
-            if (text.type() == simdjson::ondemand::json_type::string) {
-              event.message = std::string(std::string_view(text.get_string()));
-            }
           }
         }
         content.reset();
@@ -103,6 +99,14 @@ Result<WatchLine> read_watch_line(std::string_view line) {
                  .remedy = {}};
   }
   return event;
+}
+
+bool is_older_version(std::string_view a, std::string_view b) {
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos &&
+           (text.size() == 1 || text.front() != '0');
+  };
+  return is_number(a) && is_number(b) && (a.size() != b.size() ? a.size() < b.size() : a < b);
 }
 
 }  // namespace gpusched::extender

@@ -20,13 +20,14 @@ Status read_list_page(std::string body, ListPage& page, const std::function<void
 /// One line of a watch.
 struct WatchLine {
   std::string type;
-  std::string_view object;  ///< JSON within the line
-  std::string resource_version;
-  int status_code = 0;  ///< of an ERROR
-  std::string message;  ///< of an ERROR
+  std::string_view object;       ///< JSON within the line
+  std::string resource_version;  ///< of the object; empty where it has none
 };
 
 /// Contract: wire_padding readable bytes follow the line. data_loss: no watch event.
 Result<WatchLine> read_watch_line(std::string_view line);
+
+/// Whether version `a` is older than `b`. Versions are opaque by contract: what is no number compares as not older.
+bool is_older_version(std::string_view a, std::string_view b);
 
 }  // namespace gpusched::extender

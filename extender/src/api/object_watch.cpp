@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 
-#include "gpusched/extender/api_client.hpp"
-
+#include "api/api_status.hpp"
+#include "api/backoff.hpp"
 #include "api/curl_call.hpp"
 #include "api/list_page.hpp"
 #include "api/watch_lines.hpp"
@@ -34,34 +36,13 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-/// client-go's: doubles up to a cap, jitter of as much again, starts anew after a while without trouble.
-class Backoff {
- public:
-  explicit Backoff(const WatchOptions& options) : options_(options) {}
-  double next_s() {
-    const double now = monotonic_s();
-    if (last_s_ == 0 || now - at_s_ > options_.backoff_reset_s) {
-      last_s_ = options_.backoff_s;
-    } else {
-      last_s_ = std::min(last_s_ * options_.backoff_factor, options_.backoff_cap_s);
-    }
-    at_s_ = now;
-    return last_s_ * (1 + std::uniform_real_distribution<double>(0, 1)(random_));
-  }
-
- private:
-  const WatchOptions& options_;
-  double last_s_ = 0, at_s_ = 0;
-  std::mt19937_64 random_{std::random_device()()};
-};
-
 }  // namespace
 
 /// The thread of a watch.
 class ObjectWatch::Loop {
  public:
   Loop(ApiAccess access, WatchOptions options, WatchSink& sink)
-      : access_(std::move(access)), options_(std::move(options)), sink_(sink), tokens_(access_), backoff_(options_) {}
+      : access_(std::move(access)), options_(std::move(options)), sink_(sink), connection_(access_) {}
   ~Loop() { stop(); }
 
   void start() {
@@ -73,6 +54,7 @@ class ObjectWatch::Loop {
       stop_ = true;
     }
     wake_.notify_all();
+    connection_.wake();
     if (thread_.joinable()) {
       thread_.join();
     }
@@ -90,147 +72,156 @@ class ObjectWatch::Loop {
  private:
   /// How a watch ended.
   enum class End { again, wait, relist };
+  /// What a server that refuses a page of a list thinks of the version asked for.
+  enum class Refusal { none, other, expired, too_new };
 
   void run() {
     while (!stop_) {
-      connection_.emplace(access_);
-      if (!list()) {
-        pause(backoff_.next_s());
-        continue;
-      }
-      End end = End::again;
+      End end = list() ? End::again : End::relist;
       while (!stop_ && end != End::relist) {
         end = watch();
         if (end == End::wait) {
-          pause(std::max(backoff_.next_s(), static_cast<double>(retry_after_s_)));
-          connection_.emplace(access_);  // a certificate may have been swapped
+          pause();
         }
       }
+      pause();
     }
   }
 
-  void pause(double seconds) {
+  void pause() {
+    const double seconds = std::max(backoff_.next_s(), static_cast<double>(retry_after_s_));
+    retry_after_s_ = 0;
+    fresh_ = true;  // a certificate may have been swapped, and another server may answer
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return stop_.load(); });
   }
 
   void trouble(const std::string& message) {
-    ++troubles_;
     if (!stop_) {
+      ++troubles_;
       sink_.trouble(options_.path + ": " + message);
     }
   }
 
-  std::string base_url() const {
-    std::string url = access_.server_url + options_.path + "?";
-    if (!options_.field_selector.empty()) {
-      url += "fieldSelector=" + escaped(options_.field_selector) + "&";
-    }
-    return url;
+  std::string base_path() const {
+    const std::string selector = options_.field_selector;
+    return options_.path + "?" + (selector.empty() ? "" : "fieldSelector=" + escaped(selector) + "&");
   }
 
-  /// One page of a list; false: it could not be had, `expired_` says whether its version is forgotten.
-  bool read_page(const std::string& url, ListPage& page) {
-    std::string body;
-    CurlExchange exchange{.method = "GET",
-                          .url = url,
-                          .body = {},
-                          .content_type = {},
-                          .token = tokens_.token(),
-                          .timeout_ms = 120'000,
-                          .take = {},
-                          .stop = &stop_};
+  CurlExchange exchange(std::string path, int timeout_ms) {
+    return {.method = "GET",
+            .path = std::move(path),
+            .body = {},
+            .content_type = {},
+            .token = tokens_.token(),
+            .timeout_ms = timeout_ms,
+            .fresh = std::exchange(fresh_, false),
+            .take = {},
+            .stop = &stop_};
+  }
+
+  /// A reply that is no list and no watch.
+  ApiStatus refused(const char* what, const CurlReply& reply, std::string_view body) {
+    ApiStatus status = read_status(body);
+    status.code = reply.status;
+    retry_after_s_ = std::max(reply.retry_after_s, status.retry_after_s);
+    if (reply.status == 401) {
+      tokens_.forget();
+    }
+    trouble(std::string(what) + " answered " + std::to_string(reply.status) + ": " + status.message);
+    return status;
+  }
+
+  Refusal read_page(const std::string& path, ListPage& page) {
     constexpr std::size_t most_bytes = std::size_t{1} << 30;
-    exchange.take = [&](int, std::string_view bytes) {
+    std::string body;
+    CurlExchange get = exchange(path, list_timeout_ms);
+    get.take = [&](int, std::string_view bytes) {
       body += bytes;
       return body.size() <= most_bytes;
     };
-    const Result<CurlReply> reply = connection_->exchange(exchange);
-    if (!reply) {
-      trouble(reply.error().message);
-      return false;
+    const Result<CurlReply> reply = connection_.exchange(get);
+    if (!reply || (reply.value().status == 200 && !reply.value().cut.empty())) {
+      trouble(reply ? "list broke off: " + reply.value().cut : reply.error().message);
+      return Refusal::other;
     }
-    const int status = reply.value().status;
-    if (status == 401) {
-      tokens_.forget();
-    }
-    expired_ = status == 410;
-    if (status != 200) {
-      trouble("list answered " + std::to_string(status) + ": " + status_message(body));
-      return false;
+    if (reply.value().status != 200) {
+      const ApiStatus status = refused("list", reply.value(), body);
+      return status.code == 410 ? Refusal::expired : status.version_too_large ? Refusal::too_new : Refusal::other;
     }
     heard_s_ = monotonic_s();
-    const Status read =
-        read_list_page(std::move(body), page, [this](std::string_view json) { sink_.list_object(json); });
+    const Status read = read_list_page(std::move(body), page, [this](std::string_view json) {
+      if (!stop_) {
+        sink_.list_object(json);
+      }
+    });
     if (!read) {
       trouble(read.error().message);
+      return Refusal::other;
     }
-    return read.ok();
+    return Refusal::none;
   }
 
-  /// A full list. A version never goes back: what we have seen, the server must know.
+  /// A full list of what is at least as new as what we have seen. After the server has forgotten that, or says that it
+  /// never had it (a store restored from a backup), whatever it has now by its own quorum is taken.
   bool list() {
     sink_.list_begins();
+    const std::string floor = std::exchange(any_version_, false) ? std::string() : version_;
+    const std::string limit = "limit=" + std::to_string(options_.page_limit);
+    std::string path = base_path() + limit;
+    if (!floor.empty()) {
+      path += "&resourceVersion=" + escaped(floor) + "&resourceVersionMatch=NotOlderThan";
+    }
     ListPage page;
-    bool whole = false;
-    const std::string newest = version_.empty() || expired_
-                                   ? std::string()
-                                   : "resourceVersion=" + version_ + "&resourceVersionMatch=NotOlderThan&";
-    std::string url = base_url() + newest + "limit=" + std::to_string(options_.page_limit);
-    for (;;) {
-      const bool in_pages = !page.next.empty();
-      page.next.clear();
-      if (!read_page(url, page)) {
-        if (!in_pages || !expired_ || whole) {
-          sink_.list_fails();
-          return false;
-        }
+    do {
+      const bool continues = !page.next.empty();
+      page = {};
+      Refusal refusal = read_page(path, page);
+      if (refusal == Refusal::expired && continues && !stop_) {
         // The continuation is forgotten: all of it in one.
-        whole = true;
-        page = {};
         sink_.list_fails();
         sink_.list_begins();
-        url = base_url();
-        continue;
+        refusal = read_page(base_path(), page);
       }
-      if (page.next.empty()) {
-        break;
+      if (refusal == Refusal::none && is_older_version(page.resource_version, floor)) {
+        trouble("list is of version " + page.resource_version + ", older than " + floor);
+        refusal = Refusal::other;
       }
-      url = base_url() + "limit=" + std::to_string(options_.page_limit) + "&continue=" + escaped(page.next);
-    }
-    expired_ = false;
+      if (refusal != Refusal::none || stop_) {
+        any_version_ = refusal == Refusal::expired || refusal == Refusal::too_new;
+        sink_.list_fails();
+        return false;
+      }
+      path = base_path() + limit + "&continue=" + escaped(page.next);
+    } while (!page.next.empty());
     version_ = page.resource_version;
     sink_.list_ends();
     ++relists_;
     synced_ = true;
+    failing_since_s_ = 0;
     return true;
   }
 
   End watch() {
     const int seconds = std::uniform_int_distribution<int>(options_.min_watch_s, options_.max_watch_s)(random_);
-    const std::string url = base_url() + "watch=1&allowWatchBookmarks=true&resourceVersion=" + escaped(version_) +
-                            "&timeoutSeconds=" + std::to_string(seconds);
     WatchLines lines(options_.max_line_bytes);
     std::string refusal;
     std::optional<End> end;
     bool any = false;
-    CurlExchange exchange{.method = "GET",
-                          .url = url,
-                          .body = {},
-                          .content_type = {},
-                          .token = tokens_.token(),
-                          .timeout_ms = (seconds + 30) * 1000,  // the server should have ended it long before
-                          .take = {},
-                          .stop = &stop_};
-    exchange.take = [&](int status, std::string_view bytes) {
-      heard_s_ = monotonic_s();
+    // The server should have ended it long before the timer does.
+    CurlExchange get = exchange(base_path() + "watch=1&allowWatchBookmarks=true&resourceVersion=" + escaped(version_) +
+                                    "&timeoutSeconds=" + std::to_string(seconds),
+                                (seconds + watch_grace_s) * 1000);
+    get.take = [&](int status, std::string_view bytes) {
+      constexpr std::size_t most_refusal_bytes = 64 * 1024;
       if (status != 200) {
-        refusal += bytes.substr(0, 1000);
-        return refusal.size() < 4000;
+        refusal += bytes;
+        return refusal.size() < most_refusal_bytes;
       }
+      heard_s_ = monotonic_s();
       const bool fits = lines.feed(bytes, [&](std::string_view line) {
         any = true;
-        if (!end) {
+        if (!end && !stop_) {
           end = take_line(line);
         }
       });
@@ -241,28 +232,23 @@ class ObjectWatch::Loop {
       return !end.has_value();
     };
     const double start = monotonic_s();
-    const Result<CurlReply> reply = connection_->exchange(exchange);
+    const Result<CurlReply> reply = connection_.exchange(get);
     ++rewatches_;
-    retry_after_s_ = 0;
-    if (end) {
-      return *end;
+    if (end || stop_) {
+      return end.value_or(End::again);
     }
     if (!reply) {
       trouble(reply.error().message);
       return End::wait;
     }
-    retry_after_s_ = reply.value().retry_after_s;
-    const int status = reply.value().status;
-    if (status == 200) {
-      const bool very_short = !any && monotonic_s() - start < 1;
-      return very_short ? End::wait : End::again;
+    if (reply.value().status != 200) {
+      return after_error(refused("watch", reply.value(), refusal), /*in_stream=*/false);
     }
-    if (status == 401) {
-      tokens_.forget();
+    if (!reply.value().cut.empty()) {
+      trouble("watch broke off: " + reply.value().cut);
     }
-    trouble("watch answered " + std::to_string(status) + ": " + status_message(refusal));
-    expired_ = status == 410;
-    return expired_ ? End::relist : End::wait;
+    const bool very_short = !any && monotonic_s() - start < 1;
+    return very_short ? End::wait : End::again;
   }
 
   /// nullopt: go on.
@@ -274,11 +260,13 @@ class ObjectWatch::Loop {
     }
     const WatchLine& what = event.value();
     if (what.type == "ERROR") {
-      trouble("watch ended with " + std::to_string(what.status_code) + ": " + what.message);
-      expired_ = what.status_code == 410;
-      return what.status_code == 429 || what.status_code >= 500 ? End::wait : End::relist;
+      const ApiStatus status = read_status(what.object);
+      trouble("watch ended with " + std::to_string(status.code) + ": " + status.message);
+      retry_after_s_ = status.retry_after_s;
+      return after_error(status, /*in_stream=*/true);
     }
-    if (!what.resource_version.empty()) {
+    failing_since_s_ = 0;
+    if (!what.resource_version.empty() && !is_older_version(what.resource_version, version_)) {
       version_ = what.resource_version;
     }
     if (what.type != "BOOKMARK") {
@@ -288,16 +276,32 @@ class ObjectWatch::Loop {
     return std::nullopt;
   }
 
-  ApiAccess access_;
-  WatchOptions options_;
+  /// A server that is overloaded or starting is asked again for the same version: lists would make it worse.
+  End after_error(const ApiStatus& status, bool in_stream) {
+    if (status.code >= 500) {
+      const double now = monotonic_s();
+      failing_since_s_ = failing_since_s_ == 0 ? now : failing_since_s_;
+      return now - failing_since_s_ > options_.server_error_s ? End::relist : End::wait;
+    }
+    const bool says_who = status.code == 401 || status.code == 403;
+    return status.code == 429 || (says_who && !in_stream) ? End::wait : End::relist;
+  }
+
+  static constexpr int list_timeout_ms = 120'000;
+  static constexpr int watch_grace_s = 30;
+
+  const ApiAccess access_;
+  const WatchOptions options_;
   WatchSink& sink_;
-  TokenSource tokens_;
-  Backoff backoff_;
+  CurlConnection connection_;
+  TokenSource tokens_{access_};
+  Backoff backoff_{options_};
   std::mt19937_64 random_{std::random_device()()};
-  std::optional<CurlConnection> connection_;
-  std::string version_;
-  bool expired_ = false;
-  int retry_after_s_ = 0;
+  std::string version_;         // the newest seen
+  bool any_version_ = false;    // the next list may be older
+  bool fresh_ = false;          // the next exchange is on a new connection
+  int retry_after_s_ = 0;       // the server's wish for the next pause
+  double failing_since_s_ = 0;  // errors of the server, one after the other; 0: none
   std::atomic<bool> stop_{false}, synced_{false};
   std::atomic<double> heard_s_{0};
   std::atomic<std::int64_t> relists_{0}, rewatches_{0}, events_{0}, troubles_{0};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,25 +12,28 @@
 namespace gpusched::extender {
 
 struct ApiReply {
-  int status = 0;
+  int status = 0;  ///< of HTTP, never 0
   std::string body;
-  int retry_after_s = 0;
+  int retry_after_s = 0;  ///< 0: the server did not say
 };
 
 struct ApiClientOptions {
   double qps = 200;  ///< calls per second over all threads, after a burst
   double burst = 400;
-  int timeout_ms = 10'000;
+  int timeout_ms = 10'000;  ///< of a call; a turn that comes later than that is refused at once
   std::size_t max_body_bytes = std::size_t{256} << 20;
 };
 
-/// Short calls to the API server. Thread-safe; connections are kept and reused.
+/// Short calls to the API server. Thread-safe; connections are kept and reused. A token file is read anew every minute
+/// and after a 401, which is tried once more then. Whoever must not wait behind others' calls has a client of his own.
 class ApiClient {
  public:
   explicit ApiClient(ApiAccess access, ApiClientOptions options = {});
   ~ApiClient();
 
-  /// Any HTTP status is a reply; an error is a call without one (no connection, time out, TLS).
+  /// Any HTTP status is a reply; an error is a call without a whole one (no connection, time out, TLS). It names method
+  /// and path, no query and no secret. A call on a connection that the server has just closed is sent twice by libcurl:
+  /// a write must bear that.
   Result<ApiReply> request(const std::string& method, const std::string& path_and_query, const std::string& body = {},
                            const std::string& content_type = "application/json");
 
@@ -49,7 +53,7 @@ class HttpPodApi : public PodApi {
   ApiClient& client_;
 };
 
-/// The `message` of a Kubernetes Status object, or the beginning of the text.
+/// The `message` of a Kubernetes Status object, or the beginning of the text. Not longer than 1,000 bytes.
 std::string status_message(std::string_view body);
 
 }  // namespace gpusched::extender
