@@ -1,0 +1,194 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	extenderNamespace = "kube-system"
+	extenderAccount   = "gpusched-extender"
+)
+
+// ExtenderProgram says which extender is under test: a path, and whether it is the project's own. The echo extender
+// makes no decision: what only a decision can show is not asked of it.
+type ExtenderProgram struct {
+	Path   string
+	IsReal bool
+}
+
+// FindExtender is GPUSCHED_EXTENDER, else the release build of gpusched-extender, else the echo extender.
+func FindExtender(binDir string) (ExtenderProgram, error) {
+	echo := ExtenderProgram{Path: filepath.Join(binDir, "echo-extender")}
+	if path := os.Getenv("GPUSCHED_EXTENDER"); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return ExtenderProgram{}, fmt.Errorf("GPUSCHED_EXTENDER: %w", err)
+		}
+		return ExtenderProgram{Path: path, IsReal: filepath.Base(path) != "echo-extender"}, nil
+	}
+	release := filepath.Join(binDir, "..", "..", "release", "bin", "gpusched-extender")
+	if _, err := os.Stat(release); err == nil {
+		return ExtenderProgram{Path: release, IsReal: true}, nil
+	}
+	return echo, nil
+}
+
+// Extender is an extender process under its own ServiceAccount.
+type Extender struct {
+	*Process
+	Program ExtenderProgram
+	URL     string // urlPrefix
+
+	restarts sync.WaitGroup
+	stop     chan struct{}
+	mu       sync.Mutex
+	ends     int
+	nextEnv  []string
+}
+
+// StartExtender starts the program with the given --candidates (1, N or all) and waits for /readyz.
+func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgram, candidates string, env ...string) (*Extender, error) {
+	if err := c.grantExtender(ctx); err != nil {
+		return nil, err
+	}
+	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, extenderNamespace, extenderAccount)
+	if err != nil {
+		return nil, err
+	}
+	address, err := FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{})}
+	e.Process = NewProcess(c.Dir, "extender", program.Path,
+		[]string{"--kubeconfig", kubeconfig, "--listen", address, "--candidates", candidates, "--log-level", "info"})
+	if err := e.Start(env...); err != nil {
+		return nil, err
+	}
+	if err := e.WaitReady(ctx); err != nil {
+		e.Kill()
+		return nil, err
+	}
+	return e, nil
+}
+
+// WaitReady waits until /readyz answers 200.
+func (e *Extender) WaitReady(ctx context.Context) error {
+	err := WaitFor(ctx, readyTimeout, 20*time.Millisecond, func() (bool, string) {
+		response, err := http.Get(e.URL + "/readyz")
+		if err != nil {
+			return false, err.Error()
+		}
+		defer response.Body.Close()
+		return response.StatusCode == http.StatusOK, response.Status
+	})
+	if err != nil {
+		return fmt.Errorf("the extender is not ready: %w\n%s", err, e.LogTail(30))
+	}
+	return nil
+}
+
+// Supervise starts the extender again whenever it ends, as a kubelet would, until Close.
+func (e *Extender) Supervise() {
+	e.restarts.Add(1)
+	go func() {
+		defer e.restarts.Done()
+		for {
+			select {
+			case <-e.stop:
+				return
+			case <-e.Exited():
+			}
+			e.mu.Lock()
+			e.ends++
+			env := e.nextEnv
+			e.nextEnv = nil
+			e.mu.Unlock()
+			select {
+			case <-e.stop:
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+			if err := e.Start(env...); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// KillAndArm kills the extender; its supervisor starts it again with that environment, for one run.
+func (e *Extender) KillAndArm(env ...string) {
+	e.mu.Lock()
+	e.nextEnv = env
+	e.mu.Unlock()
+	e.Kill()
+}
+
+// Ends is how often the supervisor has seen the process end.
+func (e *Extender) Ends() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ends
+}
+
+// Close ends supervisor and process.
+func (e *Extender) Close() {
+	close(e.stop)
+	e.restarts.Wait()
+	e.Kill()
+}
+
+// Metric is the sum of all samples of a metric from /metrics; found is false if there is none.
+func (e *Extender) Metric(name string) (sum float64, found bool, err error) {
+	body, err := get(e.URL + "/metrics")
+	if err != nil {
+		return 0, false, err
+	}
+	for _, line := range strings.Split(string(body), "\n") {
+		rest, isMetric := strings.CutPrefix(line, name)
+		if !isMetric || rest == "" || (rest[0] != ' ' && rest[0] != '{') {
+			continue
+		}
+		fields := strings.Fields(rest)
+		var value float64
+		if _, err := fmt.Sscan(fields[len(fields)-1], &value); err != nil {
+			return 0, false, fmt.Errorf("%s: %w", line, err)
+		}
+		sum, found = sum+value, true
+	}
+	return sum, found, nil
+}
+
+// grantExtender gives the extender's ServiceAccount what it needs and no more. Safe to repeat.
+func (c *ControlPlane) grantExtender(ctx context.Context) error {
+	if dir := os.Getenv("GPUSCHED_MANIFESTS"); dir != "" {
+		return c.ApplyManifests(ctx, dir)
+	}
+	read := []string{"get", "list", "watch"}
+	rules := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: append([]string{"patch"}, read...)},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
+		{APIGroups: []string{""}, Resources: []string{"pods/binding"}, Verbs: []string{"create"}},
+		{APIGroups: []string{"", "events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch", "update"}},
+		{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: read},
+		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create", "get", "update", "patch"}},
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: extenderAccount}, Rules: rules}
+	if _, err := c.Admin.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); ignoreExists(err) != nil {
+		return err
+	}
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: extenderAccount},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: extenderAccount},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: extenderNamespace, Name: extenderAccount}}}
+	_, err := c.Admin.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{})
+	return ignoreExists(err)
+}

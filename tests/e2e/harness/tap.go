@@ -1,0 +1,86 @@
+package harness
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one request of kube-scheduler to the extender and its answer.
+type Call struct {
+	Verb     string
+	Start    time.Time
+	Took     time.Duration // what the extender took, without a delay of the tap
+	Status   int
+	Request  []byte
+	Response []byte
+}
+
+// Tap stands between kube-scheduler and the extender and writes down what goes by; it can hold an answer back.
+type Tap struct {
+	server *httptest.Server
+	mu     sync.Mutex
+	target string
+	calls  []Call
+	delays map[string]time.Duration // verb -> how long the next answer is held back
+}
+
+// NewTap listens at once.
+func NewTap(target string) *Tap {
+	t := &Tap{target: target, delays: map[string]time.Duration{}}
+	t.server = httptest.NewServer(http.HandlerFunc(t.serve))
+	return t
+}
+
+// URL is the urlPrefix for kube-scheduler.
+func (t *Tap) URL() string { return t.server.URL }
+
+// Close ends the tap.
+func (t *Tap) Close() { t.server.Close() }
+
+// DelayNext holds back the answer to the next call of that verb.
+func (t *Tap) DelayNext(verb string, delay time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.delays[verb] = delay
+}
+
+// Calls of that verb whose request names the pod.
+func (t *Tap) Calls(verb, pod string) []Call {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []Call
+	for _, call := range t.calls {
+		named := bytes.Contains(call.Request, []byte(`"name":"`+pod+`"`)) || bytes.Contains(call.Request, []byte(`"PodName":"`+pod+`"`))
+		if call.Verb == verb && named {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
+func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
+	call := Call{Verb: strings.TrimPrefix(r.URL.Path, "/"), Start: time.Now()}
+	call.Request, _ = io.ReadAll(r.Body)
+	response, err := http.Post(t.target+r.URL.Path, "application/json", bytes.NewReader(call.Request))
+	call.Took = time.Since(call.Start)
+	if err != nil {
+		call.Status = http.StatusBadGateway
+	} else {
+		call.Status = response.StatusCode
+		call.Response, _ = io.ReadAll(response.Body)
+		response.Body.Close()
+	}
+	t.mu.Lock()
+	delay := t.delays[call.Verb]
+	delete(t.delays, call.Verb)
+	t.calls = append(t.calls, call)
+	t.mu.Unlock()
+	time.Sleep(delay)
+	w.WriteHeader(call.Status)
+	_, _ = w.Write(call.Response)
+}
