@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gpusched.io/tests/e2e/harness"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	extenderv1 "k8s.io/kube-scheduler/extender/v1"
+)
+
+// The contract by plain HTTP, with kube-scheduler's own types: what kube-scheduler does not show by itself. No
+// scheduler runs, so that nobody else binds.
+func TestWire(t *testing.T) {
+	c := startCluster(t, clusterOptions{nodes: 4, kinds: []harness.NodeKind{harness.WholeNode, harness.CPUNode}, noTap: true})
+	c.StopScheduler()
+	cases := []struct {
+		name     string
+		realOnly bool // needs an extender that decides
+		run      func(c *cluster)
+	}{
+		{"BindIsIdempotent", false, bindTwice},
+		{"BindElsewhereIsAnError", false, bindElsewhere},
+		{"BindOfRecreatedPodIsRefused", false, bindRecreated},
+		{"ConnectionsAreKept", false, connectionsKept},
+		{"SameQuestionIsCheap", false, sameQuestion},
+		{"AnswerHasNoUnknownName", false, answerWithinQuestion},
+		{"ScoresAreWholeNumbersFrom0To10", false, scoresInRange},
+		{"RejectedNodesHaveReasons", true, rejectedHaveReasons},
+		{"UnknownNodeIsRejectedNotAnError", true, unknownNode},
+		{"FullNodesAreAnsweredWithNodes", true, fullNodes},
+		{"LowerCaseKeys", true, lowerCaseKeys},
+		{"BrokenBodyLeavesServerAlive", false, brokenBody},
+	}
+	for _, row := range cases {
+		t.Run(row.name, func(t *testing.T) {
+			if row.realOnly && !c.extender.Program.IsReal {
+				t.Skip("needs gpusched-extender: the echo extender decides nothing")
+			}
+			sub := *c
+			sub.t = t
+			row.run(&sub)
+			sub.clear()
+		})
+	}
+	c.checkHistory()
+}
+
+const (
+	gpuNode      = "node-whole-00000"
+	otherGPUNode = "node-whole-00002"
+	cpuNode      = "node-cpu-00001"
+)
+
+// post sends what kube-scheduler would and decodes like it. Anything but 200 with a Content-Length is an error.
+func (c *cluster) post(verb string, question, answer any) time.Duration {
+	c.t.Helper()
+	body, err := json.Marshal(question)
+	must(c.t, err)
+	start := time.Now()
+	response, err := http.Post(c.extender.URL+"/"+verb, "application/json", bytes.NewReader(body))
+	must(c.t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	must(c.t, err)
+	took := time.Since(start)
+	if response.StatusCode != http.StatusOK || response.ContentLength != int64(len(text)) {
+		c.t.Fatalf("%s: %s, Content-Length %d for %d bytes: %s", verb, response.Status, response.ContentLength, len(text), text)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		c.t.Fatalf("%s: %v in %s", verb, err, text)
+	}
+	return took
+}
+
+func (c *cluster) filter(pod *corev1.Pod, names ...string) extenderv1.ExtenderFilterResult {
+	c.t.Helper()
+	var result extenderv1.ExtenderFilterResult
+	c.post("filter", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &names}, &result)
+	return result
+}
+
+func (c *cluster) bind(pod *corev1.Pod, node string) string {
+	c.t.Helper()
+	var result extenderv1.ExtenderBindingResult
+	c.post("bind", extenderv1.ExtenderBindingArgs{PodName: pod.Name, PodNamespace: pod.Namespace, PodUID: pod.UID, Node: node}, &result)
+	return result.Error
+}
+
+// createSeen creates a pod and lets the extender's watch see it.
+func (c *cluster) createSeen(kind harness.PodKind, name string) *corev1.Pod {
+	c.t.Helper()
+	pod := c.create(kind.Pod(name))
+	time.Sleep(300 * time.Millisecond)
+	return pod
+}
+
+func bindTwice(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "twice")
+	c.filter(pod, gpuNode, otherGPUNode)
+	for range 3 {
+		if message := c.bind(pod, gpuNode); message != "" {
+			c.t.Error(message)
+		}
+	}
+	if bound := c.pod("twice"); bound.Spec.NodeName != gpuNode {
+		c.t.Error(podState(bound))
+	}
+}
+
+func bindElsewhere(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "elsewhere")
+	c.filter(pod, gpuNode, otherGPUNode)
+	if message := c.bind(pod, gpuNode); message != "" {
+		c.t.Fatal(message)
+	}
+	message := c.bind(pod, otherGPUNode)
+	if message == "" {
+		c.t.Error("a second node was accepted")
+	}
+	c.t.Log(message)
+	if bound := c.pod("elsewhere"); bound.Spec.NodeName != gpuNode {
+		c.t.Error(podState(bound))
+	}
+}
+
+func bindRecreated(c *cluster) {
+	old := c.createSeen(harness.WholePod, "again")
+	c.filter(old, gpuNode)
+	c.delete("again")
+	c.waitFor(5*time.Second, func() (bool, string) {
+		_, err := c.Admin.CoreV1().Pods(harness.Namespace).Get(c.t.Context(), "again", metav1.GetOptions{})
+		return err != nil, "still there"
+	})
+	c.create(harness.WholePod.Pod("again"))
+	message := c.bind(old, gpuNode)
+	if message == "" {
+		c.t.Error("the binding of the deleted pod was accepted")
+	}
+	c.t.Log(message)
+	if pod := c.pod("again"); pod.Spec.NodeName != "" {
+		c.t.Error(podState(pod))
+	}
+}
+
+func connectionsKept(c *cluster) {
+	pod := harness.WholePod.Pod("asked")
+	body, err := json.Marshal(extenderv1.ExtenderArgs{Pod: pod, NodeNames: &[]string{gpuNode, otherGPUNode}})
+	must(c.t, err)
+	client := &http.Client{Transport: &http.Transport{}}
+	opened := 0
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if !info.Reused {
+			opened++
+		}
+	}}
+	for range 1000 {
+		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(c.t.Context(), trace), http.MethodPost, c.extender.URL+"/filter", bytes.NewReader(body))
+		must(c.t, err)
+		response, err := client.Do(request)
+		must(c.t, err)
+		var result extenderv1.ExtenderFilterResult
+		must(c.t, json.NewDecoder(response.Body).Decode(&result)) // and no draining, like kube-scheduler
+		response.Body.Close()
+	}
+	if opened > 2 {
+		c.t.Errorf("1,000 calls opened %d connections", opened)
+	}
+}
+
+// A pod that has just failed can be asked for 23 times within 1.2 s.
+func sameQuestion(c *cluster) {
+	names := make([]string, 500)
+	for i := range names {
+		names[i] = fmt.Sprintf("node-%05d", i)
+	}
+	names[499] = gpuNode
+	pod := c.createSeen(harness.WholePod, "asked-often")
+	var took []time.Duration
+	var first string
+	for range 50 {
+		var result extenderv1.ExtenderFilterResult
+		took = append(took, c.post("filter", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &names}, &result))
+		text, _ := json.Marshal(result)
+		if first == "" {
+			first = string(text)
+		}
+		if string(text) != first {
+			c.t.Fatalf("another answer to the same question: %s, then %s", first, text)
+		}
+	}
+	slices.Sort(took)
+	c.t.Logf("filter with 500 names, 50 times: median %s, largest %s (client's clock)", took[25], took[49])
+	if took[25] > 5*time.Millisecond {
+		c.t.Errorf("median %s", took[25])
+	}
+}
+
+func answerWithinQuestion(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "within")
+	result := c.filter(pod, gpuNode, otherGPUNode)
+	if result.Error != "" || result.NodeNames == nil || len(*result.NodeNames) == 0 {
+		c.t.Fatalf("%+v", result)
+	}
+	for _, name := range *result.NodeNames {
+		if name != gpuNode && name != otherGPUNode {
+			c.t.Errorf("%s was not asked for", name)
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(*result.NodeNames)))) != len(*result.NodeNames) {
+		c.t.Errorf("a name twice: %v", *result.NodeNames)
+	}
+}
+
+func scoresInRange(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "scored")
+	var scores extenderv1.HostPriorityList
+	c.post("prioritize", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &[]string{gpuNode, otherGPUNode}}, &scores)
+	for _, score := range scores {
+		if score.Score < extenderv1.MinExtenderPriority || score.Score > extenderv1.MaxExtenderPriority {
+			c.t.Errorf("%+v", score)
+		}
+		if score.Host != gpuNode && score.Host != otherGPUNode {
+			c.t.Errorf("%s was not asked for", score.Host)
+		}
+	}
+	if len(scores) == 0 {
+		c.t.Error("no score")
+	}
+}
+
+// rejected is the reason a node was left out, by either map.
+func rejected(result extenderv1.ExtenderFilterResult, node string) string {
+	return result.FailedNodes[node] + result.FailedAndUnresolvableNodes[node]
+}
+
+func rejectedHaveReasons(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "reasons")
+	result := c.filter(pod, gpuNode, cpuNode)
+	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
+		c.t.Errorf("%+v", result)
+	}
+	if result.FailedAndUnresolvableNodes[cpuNode] == "" {
+		c.t.Errorf("a node without GPUs can never fit: %+v", result)
+	}
+	huge := harness.WholePod.Pod("huge")
+	huge.Spec.Containers[0].Resources.Limits["nvidia.com/gpu"] = *resource.NewQuantity(9, resource.DecimalSI)
+	huge = c.create(huge)
+	time.Sleep(300 * time.Millisecond)
+	result = c.filter(huge, gpuNode, otherGPUNode)
+	if result.NodeNames != nil && len(*result.NodeNames) > 0 {
+		c.t.Errorf("9 GPUs on a node of 8: %+v", result)
+	}
+	one, two := rejected(result, gpuNode), rejected(result, otherGPUNode)
+	if one == "" || one != two || strings.Contains(one, gpuNode) {
+		c.t.Errorf("a reason must be there and be the same for both nodes: %q, %q", one, two)
+	}
+}
+
+func unknownNode(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "unknown")
+	result := c.filter(pod, "never-seen", gpuNode)
+	if result.Error != "" || result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) || rejected(result, "never-seen") == "" {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+func fullNodes(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "full")
+	nodes := &corev1.NodeList{Items: []corev1.Node{*harness.WholeNode.Node(gpuNode), *harness.CPUNode.Node(cpuNode)}}
+	var result extenderv1.ExtenderFilterResult
+	c.post("filter", extenderv1.ExtenderArgs{Pod: pod, Nodes: nodes}, &result)
+	if result.Error != "" || result.Nodes == nil || len(result.Nodes.Items) != 1 || result.Nodes.Items[0].Name != gpuNode {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+func lowerCaseKeys(c *cluster) {
+	pod := c.createSeen(harness.WholePod, "lower")
+	var result extenderv1.ExtenderFilterResult
+	c.post("filter", map[string]any{"pod": pod, "nodes": nil, "nodenames": []string{gpuNode}}, &result)
+	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+func brokenBody(c *cluster) {
+	for _, body := range []string{"", "{", "null", `{"Pod":7}`, strings.Repeat("[", 10000)} {
+		response, err := http.Post(c.extender.URL+"/bind", "application/json", strings.NewReader(body))
+		must(c.t, err)
+		response.Body.Close()
+	}
+	must(c.t, c.extender.WaitReady(c.t.Context()))
+}
