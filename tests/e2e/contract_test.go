@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,26 +138,22 @@ func lateBindAnswer(c *cluster) {
 	c.waitRunning("next", 15*time.Second)
 }
 
+// No answer is an error, not a verdict: the pod is tried again after kube-scheduler's backoff.
 func extenderDown(c *cluster) {
-	c.StopScheduler()
-	ends := c.extender.Ends()
-	c.extender.Kill()
-	must(c.t, c.StartScheduler(c.t.Context(), harness.SchedulerConfig{PercentageOfNodesToScore: 100, ExtenderURL: c.tap.URL(), ExtenderTimeout: bindTimeout}))
+	c.extender.KillFor(2 * time.Second)
 	c.create(harness.WholePod.Pod("patient"))
-	c.waitRunning("patient", 20*time.Second)
-	if c.extender.Ends() == ends {
-		c.t.Error("the extender was not down")
+	if message := c.waitUnschedulable("patient", 5*time.Second); !strings.HasPrefix(message, corev1.PodReasonSchedulerError) {
+		c.t.Error(message)
 	}
+	c.waitRunning("patient", 20*time.Second)
 }
 
 // A crash at a named point: the extender is started again, and the pod ends bound once.
 func killedAt(c *cluster, point string) {
-	if names := failpoints(); !names[point] {
+	if !slices.Contains(failpoints(), point) {
 		c.t.Skipf("%s is not in GPUSCHED_E2E_FAILPOINTS", point)
 	}
-	c.extender.KillAndArm("GPUSCHED_FAILPOINT=" + point + ":1")
-	c.waitFor(20*time.Second, func() (bool, string) { return c.extender.Running(), "extender has not come back" })
-	must(c.t, c.extender.WaitReady(c.t.Context()))
+	must(c.t, c.extender.ArmFailpoint(c.t.Context(), point, 1))
 	ends := c.extender.Ends()
 	c.create(harness.TwoGPUsPod.Pod("survivor"))
 	c.waitRunning("survivor", 30*time.Second)
@@ -164,17 +161,13 @@ func killedAt(c *cluster, point string) {
 	must(c.t, c.extender.WaitReady(c.t.Context()))
 }
 
-// failpoints are the names that the extender knows; those of gpusched-extender go beyond the two of the echo.
-func failpoints() map[string]bool {
+// failpoints are the names that the extender knows; the echo extender has these two.
+func failpoints() []string {
 	text := os.Getenv("GPUSCHED_E2E_FAILPOINTS")
 	if text == "" {
 		text = "before_bind_write,after_bind_write"
 	}
-	names := map[string]bool{}
-	for _, name := range strings.Split(text, ",") {
-		names[name] = true
-	}
-	return names
+	return strings.Split(text, ",")
 }
 
 func recreatedPod(c *cluster) {

@@ -52,8 +52,16 @@ type Extender struct {
 	stop     chan struct{}
 	mu       sync.Mutex
 	ends     int
-	nextEnv  []string
+	next     restart
 }
+
+// restart is how the supervisor starts the next run.
+type restart struct {
+	after time.Duration
+	env   []string
+}
+
+const restartAfter = 200 * time.Millisecond
 
 // StartExtender starts the program with the given --candidates (1, N or all) and waits for /readyz.
 func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgram, candidates string, env ...string) (*Extender, error) {
@@ -68,7 +76,7 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 	if err != nil {
 		return nil, err
 	}
-	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{})}
+	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{}), next: restart{after: restartAfter}}
 	e.Process = NewProcess(c.Dir, "extender", program.Path,
 		[]string{"--kubeconfig", kubeconfig, "--listen", address, "--candidates", candidates, "--log-level", "info"})
 	if err := e.Start(env...); err != nil {
@@ -110,27 +118,41 @@ func (e *Extender) Supervise() {
 			}
 			e.mu.Lock()
 			e.ends++
-			env := e.nextEnv
-			e.nextEnv = nil
+			next := e.next
+			e.next = restart{after: restartAfter}
 			e.mu.Unlock()
 			select {
 			case <-e.stop:
 				return
-			case <-time.After(200 * time.Millisecond):
+			case <-time.After(next.after):
 			}
-			if err := e.Start(env...); err != nil {
+			if err := e.Start(next.env...); err != nil {
 				return
 			}
 		}
 	}()
 }
 
-// KillAndArm kills the extender; its supervisor starts it again with that environment, for one run.
-func (e *Extender) KillAndArm(env ...string) {
+// KillFor kills the extender; its supervisor starts it again after that time with that environment, for one run.
+func (e *Extender) KillFor(down time.Duration, env ...string) {
 	e.mu.Lock()
-	e.nextEnv = env
+	e.next = restart{after: down, env: env}
 	e.mu.Unlock()
 	e.Kill()
+}
+
+// ArmFailpoint restarts the extender so that it kills itself at the nth passage of that place, and waits until it is
+// ready.
+func (e *Extender) ArmFailpoint(ctx context.Context, name string, nth int) error {
+	ends := e.Ends()
+	e.KillFor(restartAfter, fmt.Sprintf("GPUSCHED_FAILPOINT=%s:%d", name, nth))
+	err := WaitFor(ctx, readyTimeout, 10*time.Millisecond, func() (bool, string) {
+		return e.Ends() > ends && e.Running(), "the extender was not started again"
+	})
+	if err != nil {
+		return err
+	}
+	return e.WaitReady(ctx)
 }
 
 // Ends is how often the supervisor has seen the process end.
