@@ -63,7 +63,7 @@ func (c *cluster) clear() {
 func annotationArrives(c *cluster) {
 	c.create(harness.WholePod.Pod("annotated"))
 	pod := c.waitRunning("annotated", 10*time.Second)
-	prefix := "gpusched.io/"
+	prefix := harness.AllocationAnnotation
 	if !c.extender.Program.IsReal {
 		prefix = "echo-extender/"
 	}
@@ -73,7 +73,7 @@ func annotationArrives(c *cluster) {
 			return
 		}
 	}
-	c.t.Errorf("no annotation under %s: %v", prefix, pod.Annotations)
+	c.t.Errorf("no annotation %s: %v", prefix, pod.Annotations)
 }
 
 func (c *cluster) fill() {

@@ -146,7 +146,8 @@ func (c *cluster) waitUnschedulable(name string, timeout time.Duration) string {
 	return message
 }
 
-// checkHistory reads all revisions: no node was ever given more than it has, no kubelet refused a pod.
+// checkHistory reads all revisions: no node was ever given more than it has, no two allocation records overlap, no
+// kubelet refused a pod.
 func (c *cluster) checkHistory() []harness.Change {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
@@ -156,10 +157,17 @@ func (c *cluster) checkHistory() []harness.Change {
 	for _, line := range harness.Overcommitments(changes) {
 		c.t.Error(line)
 	}
+	overlaps, records := harness.Overlaps(changes)
+	for _, line := range overlaps {
+		c.t.Error(line)
+	}
+	if c.extender.Program.IsReal && records == 0 && harness.BoundPods(changes) > 0 {
+		c.t.Error("no bound pod carries an allocation record")
+	}
 	for _, line := range c.kubelets.Refused() {
 		c.t.Errorf("UnexpectedAdmissionError: %s", line)
 	}
-	c.t.Logf("%d changes of pods and nodes, %d pods bound: never over allocatable", len(changes), harness.BoundPods(changes))
+	c.t.Logf("%d changes of pods and nodes, %d pods bound, %d allocation records: all revisions checked", len(changes), harness.BoundPods(changes), records)
 	return changes
 }
 

@@ -184,41 +184,35 @@ func Overcommitments(changes []Change) []string {
 	return found
 }
 
-// Record is what an allocation record says a pod holds: opaque names of places on its node, such as GPU and slice.
-// Two pods may not hold one place at a time, unless it is shared and holds at most that many.
-type Record struct {
-	Place    string
-	Capacity int
-}
-
-// Overlaps lists each revision at which a pod was bound to a place that was taken. read returns nothing for a pod
-// without a record.
-func Overlaps(changes []Change, read func(pod *corev1.Pod) ([]Record, error)) (found []string, records int) {
+// Overlaps lists each revision at which a pod was bound whose allocation record takes what records of other pods on
+// that node hold already, and says how many records it has read.
+func Overlaps(changes []Change) (found []string, records int) {
 	holdings := newHoldings()
 	for _, change := range changes {
 		node := holdings.apply(change)
 		if node == "" {
 			continue
 		}
-		count := map[string]int{}
+		if change.Pod.Annotations[AllocationAnnotation] != "" {
+			records++
+		}
+		taken := map[string]int{}
 		for key := range holdings.onNode[node] {
-			places, err := read(holdings.pods[key])
+			places, err := ReadRecord(holdings.pods[key])
 			if err != nil {
 				found = append(found, fmt.Sprintf("revision %d: %s: %v", change.Revision, key, err))
-				continue
 			}
-			for _, place := range places {
-				count[place.Place]++
-				if key == change.Key {
-					records++
-				}
-				if count[place.Place] > place.Capacity {
-					found = append(found, fmt.Sprintf("revision %d: %s on %s: %s has %d holders, room for %d",
-						change.Revision, change.Key, node, place.Place, count[place.Place], place.Capacity))
-				}
+			for place, milli := range places {
+				taken[place] += milli
+			}
+		}
+		for place, milli := range taken {
+			if milli > 1000 {
+				found = append(found, fmt.Sprintf("revision %d: %s makes %s of %s %d milli taken", change.Revision, change.Key, place, node, milli))
 			}
 		}
 	}
+	sort.Strings(found)
 	return found, records
 }
 
