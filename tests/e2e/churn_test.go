@@ -292,7 +292,7 @@ func (c *churn) checkReservationsGone() {
 		return
 	}
 	must(c.t, c.extender.WaitReady(c.t.Context()))
-	const metric = "gpusched_reservations"
+	const metric = "gpusched_extender_pods" // over all stages: pending, held, binding, bound
 	c.waitFor(90*time.Second, func() (bool, string) {
 		sum, found, err := c.extender.Metric(metric)
 		return err == nil && found && sum == 0, fmt.Sprintf("%s is %v, found %t, %v", metric, sum, found, err)

@@ -30,8 +30,8 @@ func TestContract(t *testing.T) {
 		{"RejectedPodIsTriedWhenAllocatableGrows", retriedWhenAllocatableGrows},
 		{"LateAnswerToBindLeavesPodBoundOnce", lateBindAnswer},
 		{"PodWaitsWhileExtenderIsDown", extenderDown},
-		{"KilledBeforeBindWrite", func(c *cluster) { killedAt(c, "before_bind_write") }},
-		{"KilledAfterBindWrite", func(c *cluster) { killedAt(c, "after_bind_write") }},
+		{"KilledBeforeBindWrite", func(c *cluster) { killedAt(c, "bind_before_write") }},
+		{"KilledAfterBindWrite", func(c *cluster) { killedAt(c, "bind_after_write") }},
 		{"RecreatedPodGetsItsOwnBinding", recreatedPod},
 		{"ApiServerRestartCutsWatches", apiServerRestart},
 	}
@@ -161,11 +161,11 @@ func killedAt(c *cluster, point string) {
 	must(c.t, c.extender.WaitReady(c.t.Context()))
 }
 
-// failpoints are the names that the extender knows; the echo extender has these two.
+// failpoints are the names that the extender knows; these two are also in the echo extender.
 func failpoints() []string {
 	text := os.Getenv("GPUSCHED_E2E_FAILPOINTS")
 	if text == "" {
-		text = "before_bind_write,after_bind_write"
+		text = "bind_before_write,bind_after_write"
 	}
 	return strings.Split(text, ",")
 }

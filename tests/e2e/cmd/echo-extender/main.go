@@ -145,9 +145,9 @@ func (s *server) bind(w http.ResponseWriter, r *http.Request) {
 		reply(w, errorReply(err.Error()))
 		return
 	}
-	s.failpoint.pass("before_bind_write")
+	s.failpoint.pass("bind_before_write")
 	message := s.writeBinding(args)
-	s.failpoint.pass("after_bind_write")
+	s.failpoint.pass("bind_after_write")
 	reply(w, errorReply(message))
 }
 
