@@ -245,12 +245,14 @@ func rejected(result extenderv1.ExtenderFilterResult, node string) string {
 	return result.FailedNodes[node] + result.FailedAndUnresolvableNodes[node]
 }
 
+// kube-scheduler shows reasons only if no node is left: they may be missing otherwise.
 func rejectedHaveReasons(c *cluster) {
 	pod := c.createSeen(harness.WholePod, "reasons")
 	result := c.filter(pod, gpuNode, cpuNode)
 	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
 		c.t.Errorf("%+v", result)
 	}
+	result = c.filter(pod, cpuNode)
 	if result.FailedAndUnresolvableNodes[cpuNode] == "" {
 		c.t.Errorf("a node without GPUs can never fit: %+v", result)
 	}
@@ -271,7 +273,10 @@ func rejectedHaveReasons(c *cluster) {
 func unknownNode(c *cluster) {
 	pod := c.createSeen(harness.WholePod, "unknown")
 	result := c.filter(pod, "never-seen", gpuNode)
-	if result.Error != "" || result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) || rejected(result, "never-seen") == "" {
+	if result.Error != "" || result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
+		c.t.Errorf("%+v", result)
+	}
+	if result = c.filter(pod, "never-seen"); result.Error != "" || rejected(result, "never-seen") == "" {
 		c.t.Errorf("%+v", result)
 	}
 }
