@@ -3,6 +3,8 @@ package harness
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -184,8 +186,8 @@ func Overcommitments(changes []Change) []string {
 	return found
 }
 
-// Overlaps lists each revision at which a pod was bound whose allocation record takes what records of other pods on
-// that node hold already, and says how many records it has read.
+// Overlaps lists each pod that was bound with a record that takes what records of other pods on that node held
+// already, with one place and its other holders, and says how many records it has read.
 func Overlaps(changes []Change) (found []string, records int) {
 	holdings := newHoldings()
 	for _, change := range changes {
@@ -196,24 +198,30 @@ func Overlaps(changes []Change) (found []string, records int) {
 		if change.Pod.Annotations[AllocationAnnotation] != "" {
 			records++
 		}
-		taken := map[string]int{}
-		for key := range holdings.onNode[node] {
-			places, err := ReadRecord(holdings.pods[key])
-			if err != nil {
-				found = append(found, fmt.Sprintf("revision %d: %s: %v", change.Revision, key, err))
-			}
-			for place, milli := range places {
-				taken[place] += milli
-			}
+		own, err := ReadRecord(change.Pod)
+		if err != nil {
+			found = append(found, fmt.Sprintf("revision %d: %s: %v", change.Revision, change.Key, err))
 		}
-		for place, milli := range taken {
-			if milli > 1000 {
-				found = append(found, fmt.Sprintf("revision %d: %s makes %s of %s %d milli taken", change.Revision, change.Key, place, node, milli))
+		for _, place := range slices.Sorted(maps.Keys(own)) {
+			if taken, holders := holdings.taken(node, place); taken > 1000 {
+				found = append(found, fmt.Sprintf("revision %d: %s makes %s of %s %d milli taken, by %s",
+					change.Revision, change.Key, place, node, taken, strings.Join(holders, ", ")))
+				break
 			}
 		}
 	}
-	sort.Strings(found)
 	return found, records
+}
+
+// taken is how much of a place the records on a node take together, and whose they are.
+func (h *Holdings) taken(node, place string) (milli int, holders []string) {
+	for _, key := range slices.Sorted(maps.Keys(h.onNode[node])) {
+		if places, err := ReadRecord(h.pods[key]); err == nil && places[place] > 0 {
+			milli += places[place]
+			holders = append(holders, strings.TrimPrefix(key, podsPrefix))
+		}
+	}
+	return milli, holders
 }
 
 // BoundPods counts how many different pods were ever bound.

@@ -65,7 +65,7 @@ func TestOverlaps(t *testing.T) {
 		{"halves", "0*500+8192Mi", "0*500", ""},
 		{"more than one GPU of shares", "0*500", "0*501", "1001 milli"},
 		{"instances side by side", "0:3g.40gb@0", "0:3g.40gb@4", ""},
-		{"instances that overlap", "0:3g.40gb@0", "0:2g.20gb@2", "gpu 0 unit 3"},
+		{"instances that overlap", "0:3g.40gb@0", "0:2g.20gb@2", "gpu 0 unit 2"},
 		{"an instance on a whole GPU", "0", "0:1g.10gb@6", "gpu 0 unit 6"},
 		{"an instance without a place", "0:1g.10gb", "0:1g.10gb", ""},
 		{"half a word", "0:1g.10gb@x", "1", "invalid syntax"},
