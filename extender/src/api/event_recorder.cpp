@@ -158,6 +158,9 @@ class EventRecorder::Loop {
       }
       return;
     }
+    if (found != series_.end() && found->second.count > found->second.count_written) {
+      write_count(found->second);  // it is over
+    }
     Series series{.event = std::move(event), .name = {}, .count = 1, .count_written = 0, .last = said.at};
     series.last_s = now;
     if (create(series) && (found != series_.end() || series_.size() < most_series)) {
@@ -238,7 +241,8 @@ class EventRecorder::Loop {
       if (!may_help || tries == most_tries) {
         return status == 404 ? Outcome::gone : Outcome::lost;
       }
-      const double asked_s = reply ? reply.value().retry_after_s : 0;
+      constexpr int longest_wait_s = 60;
+      const double asked_s = reply ? std::min(reply.value().retry_after_s, longest_wait_s) : 0;
       if (!pause(std::max(asked_s, options_.retry_ms / 1000.0))) {
         break;
       }

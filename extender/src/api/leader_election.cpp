@@ -93,12 +93,10 @@ class LeaderElection::Loop {
   }
 
   bool acquire_or_renew() {
-    if (lease_.is_object() && holder_is_us()) {
-      const int status = write_lease(options_.identity, options_.lease_ms);
-      if (status != 409) {
-        return status == 200;
-      }
-      set_leader_until(0);  // somebody wrote in between, or our own last write came through after all
+    // Ours, as we know it: one call. Where that fails somebody put a label on it, took or deleted it, or our own last
+    // write came through after all: the read tells.
+    if (lease_.is_object() && holder_is_us() && write_lease(options_.identity, options_.lease_ms) == 200) {
+      return true;
     }
     if (!read_lease()) {
       return false;
