@@ -207,10 +207,10 @@ Status Service::Parts::connect() {
   node_feed.emplace(target);
   pod_feed.emplace(target);
   node_watch.emplace(access.value(), WatchOptions{.path = "/api/v1/nodes", .field_selector = {}}, *node_feed);
-  pod_watch.emplace(
-      access.value(),
-      WatchOptions{.path = "/api/v1/pods", .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
-      *pod_feed);
+  pod_watch.emplace(access.value(),
+                    WatchOptions{.path = "/api/v1/pods",
+                                 .field_selector = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"},
+                    *pod_feed);
   if (config.leader_election) {
     election.emplace(
         *client,

@@ -123,13 +123,13 @@ void ClusterView::remove_if_empty(const std::string& name, TimeNs now) {
 LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
   const auto [entry, is_new] = pods_.try_emplace(object.uid);
   LivePod& pod = entry->second;
+  pod.last_seen_ns = now;
   if (!is_new) {
     return pod;
   }
   pod.ns = object.ns;
   pod.name = object.name;
   pod.uid = object.uid;
-  pod.first_seen_ns = now;
   GpuRequest request;
   if (const Result<PodRequest> read = read_pod_request(object.spec)) {
     pod.resource = read.value().resource;
@@ -331,7 +331,7 @@ int ClusterView::expire(TimeNs now) {
       release(pod, now);
       ++released;
     }
-    if (!pod.from_watch && pod.stage == PodStage::pending && pod.first_seen_ns + options_.unseen_pod_ns <= now) {
+    if (!pod.from_watch && pod.stage == PodStage::pending && pod.last_seen_ns + options_.unseen_pod_ns <= now) {
       unseen.push_back(uid);
     }
   }

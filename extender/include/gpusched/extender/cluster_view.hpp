@@ -33,7 +33,7 @@ struct LivePod {
   NodeId node;              ///< from `held` on
   TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
   bool from_watch = false;  ///< the API server has told of it; others vanish after a while
-  TimeNs first_seen_ns = 0;
+  TimeNs last_seen_ns = 0;
   std::string resource;  ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;   ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
