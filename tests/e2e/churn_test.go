@@ -65,6 +65,7 @@ func TestChurn(t *testing.T) {
 	c.clear()
 	c.checkReservationsGone()
 	c.checkHistory()
+	c.checkParity()
 }
 
 // arrive creates pods of mixed dialects at an even rate, and deletes some of the living, some without grace.

@@ -77,8 +77,14 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 		return nil, err
 	}
 	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{}), next: restart{after: restartAfter}}
-	e.Process = NewProcess(c.Dir, "extender", program.Path,
-		[]string{"--kubeconfig", kubeconfig, "--listen", address, "--candidates", candidates, "--log-level", "info"})
+	args := []string{"--kubeconfig", kubeconfig, "--listen", address, "--candidates", candidates, "--log-level", "info"}
+	if program.IsReal {
+		if err := os.MkdirAll(c.EventLogs(), 0o755); err != nil {
+			return nil, err
+		}
+		args = append(args, "--event-log", c.EventLogs())
+	}
+	e.Process = NewProcess(c.Dir, "extender", program.Path, args)
 	if err := e.Start(env...); err != nil {
 		return nil, err
 	}
@@ -88,6 +94,9 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 	}
 	return e, nil
 }
+
+// EventLogs is the folder in which the extender leaves one event log per run.
+func (c *ControlPlane) EventLogs() string { return filepath.Join(c.Dir, "event-logs") }
 
 // WaitReady waits until /readyz answers 200.
 func (e *Extender) WaitReady(ctx context.Context) error {
