@@ -318,7 +318,12 @@ TEST_F(ObjectWatchTest, HugeObjectsPassUpToTheCap) {
   options.max_line_bytes = std::size_t{10} << 20;
   start(options);
   ASSERT_TRUE(watched(2));
-  EXPECT_TRUE(sink_.calls() == (Calls{"begin", "end", "ADDED " + big, "begin", "end"}));
+  Calls beginnings;
+  for (const std::string& call : sink_.calls()) {
+    beginnings.push_back(call.substr(0, 12));
+  }
+  EXPECT_EQ(beginnings, (Calls{"begin", "end", R"(ADDED {"meta)", "begin", "end"}));
+  EXPECT_TRUE(sink_.calls().at(2) == "ADDED " + big);
   EXPECT_TRUE(sink_.has_trouble("longer than"));
   EXPECT_EQ(targets(false).size(), 2U);
 }
