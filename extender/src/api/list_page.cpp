@@ -30,6 +30,11 @@ void read_metadata(object metadata, std::string& resource_version, std::string* 
   }
 }
 
+/// simdjson's raw JSON reaches to the next token.
+std::string_view without_space_after(std::string_view json) {
+  return json.substr(0, json.find_last_not_of(" \t\r\n") + 1);
+}
+
 }  // namespace
 
 Status read_list_page(std::string body, ListPage& page, const std::function<void(std::string_view)>& take) {
@@ -50,7 +55,7 @@ Status read_list_page(std::string body, ListPage& page, const std::function<void
           continue;
         }
         for (auto item : value.get_array()) {
-          take(item.get_object().value().raw_json());
+          take(without_space_after(item.get_object().value().raw_json()));
         }
       }
     }
@@ -85,7 +90,7 @@ Result<WatchLine> read_watch_line(std::string_view line) {
           }
         }
         content.reset();
-        event.object = content.raw_json();
+        event.object = without_space_after(content.raw_json());
       }
     }
   } catch (const simdjson::simdjson_error& problem) {  // the library's own errors become values here

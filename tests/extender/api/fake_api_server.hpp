@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -138,6 +139,8 @@ class FakeApiServer {
       }
       const int client = accept(listener_, nullptr, nullptr);
       if (client >= 0) {
+        const int yes = 1;
+        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         ++accepted_;
         connections_.emplace_back([this, client] { serve(client); });
       }

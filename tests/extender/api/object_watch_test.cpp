@@ -183,7 +183,7 @@ TEST_F(ObjectWatchTest, GoneVersionsLeadToAListThatIsNotOlder) {
     const std::string gone = status(410, "Expired");
     watches_.push_back(in_stream ? stream(event("ADDED", object("b", "20")) + event("ERROR", gone)) : say(410, gone));
   }
-  lists_ = {say(200, list("10", "[]")), say(200, list("21", "[]"))};
+  lists_ = {say(200, list("10", "[]")), say(200, list("21", "[]")), say(200, list("21", "[]"))};
   start();
   ASSERT_TRUE(watched(3));
   const Calls lists = targets(false);
@@ -312,13 +312,18 @@ TEST_F(ObjectWatchTest, HugeObjectsPassUpToTheCap) {
   const std::string padding(8 << 20, 'x');
   const std::string big = R"({"metadata":{"resourceVersion":"11"},"data":")" + padding + R"("})";
   const std::string bigger = R"({"metadata":{"resourceVersion":"12"},"data":")" + padding + padding + R"("})";
+  lists_ = {say(200, list("10", "[]")), say(200, list("12", "[]"))};
   watches_ = {stream(event("ADDED", big) + event("ADDED", bigger))};
   WatchOptions options = quick_options();
   options.max_line_bytes = std::size_t{10} << 20;
   start(options);
   ASSERT_TRUE(watched(2));
-  ASSERT_EQ(sink_.calls().size(), 6U);
-  EXPECT_EQ(sink_.calls()[3], "ADDED " + big);
+  Calls beginnings;
+  for (const std::string& call : sink_.calls()) {
+    beginnings.push_back(call.substr(0, 12));
+  }
+  EXPECT_EQ(beginnings, (Calls{"begin", "end", R"(ADDED {"meta)", "begin", "end"}));
+  EXPECT_TRUE(sink_.calls().at(2) == "ADDED " + big);
   EXPECT_TRUE(sink_.has_trouble("longer than"));
   EXPECT_EQ(targets(false).size(), 2U);
 }

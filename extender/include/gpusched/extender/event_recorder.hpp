@@ -21,9 +21,9 @@ struct PodEvent {
 struct EventRecorderOptions {
   std::size_t queue_length = 10'000;
   double per_second = 5, burst = 25;  ///< writes: what is said must not slow down what is done
-  int series_update_ms = 60'000;        ///< how often the count of a series is written
-  int series_end_ms = 360'000;          ///< the same after so long is a new event
-  int retry_ms = 1000;                  ///< after an error of the server; three tries
+  int series_update_ms = 60'000;      ///< how often the count of a series is written
+  int series_end_ms = 360'000;        ///< the same after so long is a new event
+  int retry_ms = 1000;                ///< after an error of the server; three tries
 };
 
 /// Writes Events of events.k8s.io/v1 in the background: never blocks the caller, drops what is too much, says the same
