@@ -54,6 +54,7 @@ struct Service::Parts {
   std::unique_ptr<ClusterView> view;
   Metrics metrics;
   std::optional<ApiClient> client;
+  std::optional<ApiClient> election_client;  // renewals wait for nobody
   std::unique_ptr<PodApi> pod_api;
   std::optional<NodeFeed> node_feed;
   std::optional<PodFeed> pod_feed;

@@ -170,11 +170,13 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
   for (std::size_t i = 0; i < std::min(most, evaluation.ranked.size()); ++i) {
     names.push_back(name_of(evaluation.ranked[i].node));
   }
-  for (const NodeVerdict& verdict : evaluation.refused) {
-    (is_final(verdict.reason) ? unresolvable : failed).emplace_back(name_of(verdict.node), describe(verdict.reason));
-  }
-  for (const std::string_view name : offer.unknown) {
-    failed.emplace_back(name, not_seen_yet);
+  if (names.empty()) {  // else nobody reads why the others are out, and kube-scheduler pays for each of them
+    for (const NodeVerdict& verdict : evaluation.refused) {
+      (is_final(verdict.reason) ? unresolvable : failed).emplace_back(name_of(verdict.node), describe(verdict.reason));
+    }
+    for (const std::string_view name : offer.unknown) {
+      failed.emplace_back(name, not_seen_yet);
+    }
   }
   if (bind != nullptr) {
     record.node = name_of(bind->candidate.node);
