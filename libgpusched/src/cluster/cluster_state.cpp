@@ -12,13 +12,20 @@ namespace gpusched {
 
 namespace {
 
+/// Whether an instance has memory for one more tenant.
+bool instance_holds(const GpuState& gpu, const GpuAssignment& part, std::int64_t taken_mib) {
+  const MigProfile& profile = gpu_model(GpuModelId{gpu.model}).profiles[part.profile.value];
+  return taken_mib + part.memory_mib <= profile.memory_mib.value_or(0);
+}
+
 /// Whether one more part fits on a device.
 bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part) {
   if (part.range.size > 0) {
     const int units = gpu_model(GpuModelId{gpu.model}).placement_units;
     return node.takes_mig && part.range.start >= 0 && part.range.start + part.range.size <= units &&
            gpu.takes_instances() && (gpu.mig_occupancy & part.range.mask()) == 0 &&
-           (gpu.mig_labels & part.mig_labels) == 0;
+           (gpu.mig_labels & part.mig_labels) == 0 && part.sharing != PartitionSharing::mps &&
+           (!part.takes_turns() || (part.range.start < time_sliced_starts && instance_holds(gpu, part, 0)));
   }
   const bool has_memory = part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib;
   if (part.sharing != PartitionSharing::exclusive) {
@@ -328,12 +335,49 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
         add_part(gpu, placement.gpus[before], limits_tenants);
       }
     }
-    if (!part_fits(node, gpu, part)) {
+    const bool joins = part.takes_turns() && part.range.start < time_sliced_starts && !gpu.held &&
+                       gpu.turn_takers(part.range.start) > 0;
+    if (joins ? !joins_instance(placement, i, gpu, leaving, moved) : !part_fits(node, gpu, part)) {
       return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name +
                       "' has no room for the claim");
     }
   }
   return {};
+}
+
+bool ClusterState::joins_instance(const Candidate& placement, std::size_t index, const GpuState& gpu,
+                                  std::span<const PodId> leaving, const PodMove* moved) const {
+  const GpuAssignment& part = placement.gpus[index];
+  std::int64_t taken_mib = 0;
+  bool alike = gpu.turn_takers(part.range.start) < most_turn_takers;
+  const auto meet = [&](const Candidate& place, std::size_t count) {
+    for (std::size_t i = 0; i < count && place.node == placement.node; ++i) {
+      const GpuAssignment& other = place.gpus[i];
+      if (other.gpu == part.gpu && (other.range.mask() & part.range.mask()) != 0) {
+        alike = alike && other.takes_turns() && other.range == part.range && other.profile == part.profile;
+        taken_mib += other.memory_mib;
+      }
+    }
+  };
+  for (const PodId pod : nodes_[placement.node.value].pods) {
+    const bool leaves = std::find(leaving.begin(), leaving.end(), pod) != leaving.end();
+    if (!leaves && (moved == nullptr || moved->pod != pod)) {
+      meet(pods_[pod.value].placement, pods_[pod.value].placement.gpus.size());
+    }
+  }
+  for (const auto& [pod, target] : moving_to_) {
+    if (moved == nullptr || moved->pod != pod) {
+      meet(target, target.gpus.size());
+    }
+  }
+  if (moved != nullptr) {
+    meet(moved->to, moved->to.gpus.size());
+  }
+  // One pod has no two parts of one instance.
+  const bool twice = std::any_of(placement.gpus.begin(), placement.gpus.begin() + index, [&](const auto& other) {
+    return other.gpu == part.gpu && (other.range.mask() & part.range.mask()) != 0;
+  });
+  return alike && !twice && instance_holds(gpu, part, taken_mib);
 }
 
 void ClusterState::count_demand(TimeNs now, RequestClassId request, void (ClassDemand::*change)(JobClass)) {
@@ -397,7 +441,7 @@ std::int64_t ClusterState::last_placed_gpu() const {
 void ClusterState::shift(RequestClassId id, const Candidate& placement, int direction) {
   // The index first: the next decision reads it, and unlike the node it is in the cache.
   for (const GpuAssignment& part : placement.gpus) {
-    if (!order_stale_ && part.range.size > 0) {
+    if (!order_stale_ && part.range.size > 0 && moves_units(placement.node, part, direction)) {
       gpu_index_.flip_units(first_gpu(placement.node) + part.gpu, part.range.mask());
     }
   }
@@ -422,6 +466,7 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
     active_gpus_ -= gpu.idle() ? 0 : 1;
+    const std::int16_t units = moves_units(placement.node, part, direction) ? part.range.size : std::int16_t{0};
     const bool may_enter_or_leave =  // a share may leave nothing to cut, or all
         part.range.size == 0 && !order_stale_ && node.takes_mig && node.state.schedulable;
     if (may_enter_or_leave && gpu.takes_instances()) {
@@ -435,13 +480,13 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     } else {
       remove_part(gpu, part, limits_tenants);
     }
-    used_mig_units_ += direction * part.range.size;
+    used_mig_units_ += direction * units;
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
     if (may_enter_or_leave && gpu.takes_instances()) {
       gpu_index_.insert(gpu, first_gpu(placement.node) + part.gpu);
     }
-    if (part.sharing != PartitionSharing::exclusive) {
+    if (part.sharing != PartitionSharing::exclusive && part.range.size == 0) {
       move_tenant(placement.node, part, id, direction);
     }
     if (follows_gpus_) {
@@ -451,6 +496,11 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   for (std::size_t i = 0; counts_resources_ && i < node.spec.resources.size(); ++i) {
     hold_beyond_count(placement.node, i);
   }
+}
+
+bool ClusterState::moves_units(NodeId node, const GpuAssignment& part, int direction) const {
+  return !part.takes_turns() ||
+         nodes_[node.value].state.gpus[part.gpu].turn_takers(part.range.start) == (direction > 0 ? 0 : 1);
 }
 
 void ClusterState::count_priority(std::int32_t priority, int direction) {

@@ -35,7 +35,8 @@ ModeSet modes_of(NodeSharing sharing) {
 }  // namespace
 
 std::string_view to_string(ModeKind mode) {
-  constexpr std::array<std::string_view, mode_kind_count> names = {"whole", "mig", "time_slice", "mps"};
+  constexpr std::array<std::string_view, mode_kind_count> names = {"whole", "mig", "time_slice", "mps",
+                                                                   "time_sliced_mig"};
   return names[static_cast<std::size_t>(mode)];
 }
 
@@ -76,12 +77,16 @@ std::uint32_t ModeSearch::end_of_pool(const ModePool& pool, std::uint32_t begin)
 
 void ModeSearch::search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end) {
   const ModeSet modes = demand_->modes & pool.modes;
-  if ((modes & mode_bit(ModeKind::mig)) != 0) {
+  constexpr ModeSet on_instances = mode_bit(ModeKind::mig) | mode_bit(ModeKind::time_sliced_mig);
+  if ((modes & on_instances) != 0) {
     if (rules_.layout == MigLayout::dynamic) {
-      search_instances(begin, end);
+      search_instances(modes, begin, end);
     } else {
       search_layout(begin, end);
     }
+  }
+  if ((modes & mode_bit(ModeKind::time_sliced_mig)) != 0) {
+    search_open_instances(begin, end);
   }
   search_idle(modes, begin, end);
   for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
@@ -131,7 +136,7 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
                                                       : RejectReason::insufficient_memory;
 }
 
-void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
+void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
   const GpuIndex& gpus = state_->gpu_index();
   for (const std::uint16_t model : index_.models()) {
     for (const ModeInstance& instance : demand_->instances[model]) {
@@ -152,20 +157,120 @@ void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
         (option.idle ? found_idle : found_cut) = true;
         const double setup_s = rules_.delays.create_s + (option.idle ? rules_.delays.mig_toggle_s : 0.0);
         const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
-        offer({.cost = cost_of(ModeKind::mig, option.value_lost, instance.slowdown, setup_s),
-               .mode = ModeKind::mig,
-               .ordinal = ordinal,
-               .profile = instance.profile,
-               .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
-               .slowdown = instance.slowdown,
-               .setup_s = setup_s,
-               .value_lost = option.value_lost});
+        ModeCandidate alone{.cost = cost_of(ModeKind::mig, option.value_lost, instance.slowdown, setup_s),
+                            .mode = ModeKind::mig,
+                            .ordinal = ordinal,
+                            .profile = instance.profile,
+                            .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
+                            .slowdown = instance.slowdown,
+                            .setup_s = setup_s,
+                            .value_lost = option.value_lost};
+        if ((modes & mode_bit(ModeKind::mig)) != 0) {
+          offer(alone);
+        }
+        if ((modes & mode_bit(ModeKind::time_sliced_mig)) != 0 && option.start < time_sliced_starts && alone.range.size <= 8 * rules_.weights.max_size) {
+          offer(opened_for_turns(alone, model));
+        }
         if (found_cut && found_idle) {
           break;
         }
       }
     }
   }
+}
+
+ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t model) const {
+  const InstanceTenant& own = *demand_->turns_on(model, alone.profile);
+  const GpuModel& gpu = gpu_model(GpuModelId{model});
+  ModeIndex::Instance fresh;
+  fresh.memory_mib = static_cast<std::int32_t>(gpu.profiles[alone.profile.value].memory_mib.value_or(0));
+  fresh.free_memory_mib = fresh.memory_mib - demand_->memory_mib;
+  fresh.load = own.load;
+  fresh.limit = own.limit;
+  fresh.tenants.push_back(request_);
+  alone.mode = ModeKind::time_sliced_mig;
+  alone.value_lost += rules_.weights.instance_pen - rules_.weights.instance_open *
+      instance_value(static_cast<double>(alone.range.size) / gpu.placement_units, index_.headroom(fresh));
+  alone.cost = cost_of(alone.mode, alone.value_lost, alone.slowdown, alone.setup_s);
+  return alone;
+}
+
+void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
+  const IndexBitset& open = index_.open_instances();
+  std::size_t looked_at = 0;
+  bool found = false;
+  for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
+    if (node_reason(ordinal, ModeKind::time_sliced_mig) == RejectReason::none) {
+      const ModeCandidate best = join_instance(ordinal);
+      if (best.found()) {
+        offer(best);
+        found = true;
+      }
+    }
+    if (++looked_at % window == 0 && found) {
+      break;
+    }
+  }
+}
+
+ModeCandidate ModeSearch::join_instance(std::uint32_t ordinal) {
+  const auto [node, device] = state_->gpu_at(ordinal);
+  const std::uint16_t model = state_->node(node).state.gpus[device].model;
+  ModeCandidate best;
+  for (const ModeIndex::Instance& instance : index_.instances(ordinal)) {
+    const InstanceTenant* own = demand_->turns_on(model, instance.profile);
+    if (own == nullptr || static_cast<std::int32_t>(instance.tenants.size()) >= rules_.instance_tenants ||
+        instance.free_memory_mib < demand_->memory_mib) {
+      continue;
+    }
+    const double slowdown = slowdown_in(instance, model);
+    if (slowdown == 0) {
+      continue;
+    }
+    ModeIndex::Instance after = instance;
+    after.free_memory_mib -= demand_->memory_mib;
+    after.load += own->load;
+    after.limit = std::min(after.limit, own->limit);
+    after.tenants.push_back(request_);
+    const double lost =
+        instance_value(instance.size, instance.headroom) - instance_value(instance.size, index_.headroom(after));
+    const std::int64_t cost = cost_of(ModeKind::time_sliced_mig, lost, slowdown, 0.0);
+    if (!best.found() || cost < best.cost) {
+      const auto units = static_cast<std::int16_t>(
+          gpu_model(GpuModelId{model}).profiles[instance.profile.value].memory_units);
+      best = {.cost = cost,
+              .mode = ModeKind::time_sliced_mig,
+              .ordinal = ordinal,
+              .profile = instance.profile,
+              .range = {instance.start, units},
+              .slowdown = slowdown,
+              .value_lost = lost};
+    }
+  }
+  return best;
+}
+
+double ModeSearch::slowdown_in(const ModeIndex::Instance& instance, std::uint16_t model) {
+  const InstanceTenant& own = *demand_->turns_on(model, instance.profile);
+  const double slowdown = time_slice_slowdown_beside(own.tenant, instance.sum, rules_.perf);
+  if (slowdown > demand_->tolerated) {
+    return 0;
+  }
+  PartitionLoad all = instance.sum;
+  all += own.adds;
+  for (const RequestClassId resident : instance.tenants) {
+    const ModeDemand& demand = demands_.of(*state_, resident);
+    const InstanceTenant* turns = demand.turns_on(model, instance.profile);
+    if (turns == nullptr) {
+      return 0;
+    }
+    PartitionLoad others = all;
+    others -= turns->adds;
+    if (time_slice_slowdown_beside(turns->tenant, others, rules_.perf) > demand.tolerated) {
+      return 0;
+    }
+  }
+  return slowdown;
 }
 
 bool ModeSearch::opens_alone(ModeKind mode, double& slowdown) const {
@@ -358,6 +463,12 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
       part.range = chosen.range;
       part.profile = chosen.profile;
       break;
+    case ModeKind::time_sliced_mig:
+      part.range = chosen.range;
+      part.profile = chosen.profile;
+      part.sharing = PartitionSharing::time_slice;
+      part.memory_mib = demand_->memory_mib;
+      break;
     case ModeKind::time_slice:
     case ModeKind::mps: {
       const bool mps = chosen.mode == ModeKind::mps;
@@ -470,6 +581,9 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
     return true;
   }
   if (gpu.mig_occupancy != 0) {
+    if (index_.open_instances().contains(ordinal) && join_instance(ordinal).found()) {
+      return true;
+    }
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
     return std::any_of(
         demand_->instances[gpu.model].begin(), demand_->instances[gpu.model].end(), [&](const ModeInstance& instance) {

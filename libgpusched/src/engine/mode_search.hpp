@@ -73,7 +73,16 @@ class ModeSearch {
   };
 
   void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
-  void search_instances(std::uint32_t begin, std::uint32_t end);
+  void search_instances(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  /// The instance that `alone` would have, with room for others.
+  ModeCandidate opened_for_turns(ModeCandidate alone, std::uint16_t model) const;
+  void search_open_instances(std::uint32_t begin, std::uint32_t end);
+  /// The cheapest time-sliced instance of a GPU that takes the job as one more tenant.
+  ModeCandidate join_instance(std::uint32_t ordinal);
+  double slowdown_in(const ModeIndex::Instance& instance, std::uint16_t model);
+  double instance_value(double size, double headroom) const {
+    return rules_.weights.instance_room * (1.0 - rules_.weights.wholeness) * size * headroom;
+  }
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);

@@ -6,21 +6,22 @@
 #include <vector>
 
 #include "gpusched/cluster/gpu_request.hpp"
+#include "gpusched/cluster/gpu_state.hpp"
 #include "gpusched/perf/perf_constants.hpp"
 
 namespace gpusched {
 
 /// The ways to give a job a GPU, or a part of one.
-enum class ModeKind : std::uint8_t { whole, mig, time_slice, mps };
-inline constexpr std::size_t mode_kind_count = 4;
+enum class ModeKind : std::uint8_t { whole, mig, time_slice, mps, time_sliced_mig };
+inline constexpr std::size_t mode_kind_count = 5;
 
-/// "whole", "mig", "time_slice", "mps".
+/// "whole", "mig", "time_slice", "mps", "time_sliced_mig".
 std::string_view to_string(ModeKind mode);
 
 /// A set of modes, bit i = ModeKind i.
 using ModeSet = std::uint8_t;
 constexpr ModeSet mode_bit(ModeKind mode) { return static_cast<ModeSet>(1U << static_cast<unsigned>(mode)); }
-inline constexpr ModeSet all_modes = 0xf;
+inline constexpr ModeSet all_modes = 0x1f;
 
 /// What may keep a job off a shared GPU besides the number of tenants.
 enum class ModeGuard : std::uint8_t {
@@ -40,6 +41,8 @@ struct ModeWeights {
   double spread = 0.2;       ///< share of a tenant's spread that counts as load of its GPU
   double delay = 0.5;        ///< times setup time over expected duration
   double mps_bonus = 0.15;   ///< MPS goes first where it is allowed
+  double instance_open = 1.0; double instance_pen = 0; double max_size = 1;
+  double instance_room = 1.0;  ///< value of what a time-sliced instance has left, against the same of a whole GPU
   double margin = 1.0;       ///< of the tolerated slowdown that may be used up by prediction
 
   friend bool operator==(const ModeWeights&, const ModeWeights&) = default;
@@ -67,6 +70,7 @@ struct ModeRules {
   std::array<ModeSet, 5> modes_of_class = {all_modes, all_modes, all_modes, all_modes, all_modes};  ///< by JobClass
   std::int32_t time_slice_tenants = 8;
   std::int32_t mps_tenants = 8;
+  std::int32_t instance_tenants = most_turn_takers;  ///< of a time-sliced MIG instance
   ModeGuard guard = ModeGuard::slowdown;
   bool respects_trust = true;  ///< MPS inside one trust domain only
   bool shares_first = false;   ///< a job that may share takes a whole GPU only where nothing else is left
