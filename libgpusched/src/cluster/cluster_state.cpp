@@ -6,17 +6,12 @@
 #include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
+#include "cluster/instance_turns.hpp"
 #include "cluster/state_errors.hpp"
 
 namespace gpusched {
 
 namespace {
-
-/// Whether an instance has memory for one more tenant.
-bool instance_holds(const GpuState& gpu, const GpuAssignment& part, std::int64_t taken_mib) {
-  const MigProfile& profile = gpu_model(GpuModelId{gpu.model}).profiles[part.profile.value];
-  return taken_mib + part.memory_mib <= profile.memory_mib.value_or(0);
-}
 
 /// Whether one more part fits on a device.
 bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part) {
@@ -25,7 +20,7 @@ bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part)
     return node.takes_mig && part.range.start >= 0 && part.range.start + part.range.size <= units &&
            gpu.takes_instances() && (gpu.mig_occupancy & part.range.mask()) == 0 &&
            (gpu.mig_labels & part.mig_labels) == 0 && part.sharing != PartitionSharing::mps &&
-           (!part.takes_turns() || (part.range.start < time_sliced_starts && instance_holds(gpu, part, 0)));
+           (!part.takes_turns() || instance_holds(gpu, part, 0));
   }
   const bool has_memory = part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib;
   if (part.sharing != PartitionSharing::exclusive) {
@@ -335,49 +330,14 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
         add_part(gpu, placement.gpus[before], limits_tenants);
       }
     }
-    const bool joins = part.takes_turns() && part.range.start < time_sliced_starts && !gpu.held &&
-                       gpu.turn_takers(part.range.start) > 0;
+    const bool joins =
+        part.takes_turns() && part.range.start < time_sliced_starts && gpu.turn_takers(part.range.start) > 0;
     if (joins ? !joins_instance(placement, i, gpu, leaving, moved) : !part_fits(node, gpu, part)) {
       return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name +
                       "' has no room for the claim");
     }
   }
   return {};
-}
-
-bool ClusterState::joins_instance(const Candidate& placement, std::size_t index, const GpuState& gpu,
-                                  std::span<const PodId> leaving, const PodMove* moved) const {
-  const GpuAssignment& part = placement.gpus[index];
-  std::int64_t taken_mib = 0;
-  bool alike = gpu.turn_takers(part.range.start) < most_turn_takers;
-  const auto meet = [&](const Candidate& place, std::size_t count) {
-    for (std::size_t i = 0; i < count && place.node == placement.node; ++i) {
-      const GpuAssignment& other = place.gpus[i];
-      if (other.gpu == part.gpu && (other.range.mask() & part.range.mask()) != 0) {
-        alike = alike && other.takes_turns() && other.range == part.range && other.profile == part.profile;
-        taken_mib += other.memory_mib;
-      }
-    }
-  };
-  for (const PodId pod : nodes_[placement.node.value].pods) {
-    const bool leaves = std::find(leaving.begin(), leaving.end(), pod) != leaving.end();
-    if (!leaves && (moved == nullptr || moved->pod != pod)) {
-      meet(pods_[pod.value].placement, pods_[pod.value].placement.gpus.size());
-    }
-  }
-  for (const auto& [pod, target] : moving_to_) {
-    if (moved == nullptr || moved->pod != pod) {
-      meet(target, target.gpus.size());
-    }
-  }
-  if (moved != nullptr) {
-    meet(moved->to, moved->to.gpus.size());
-  }
-  // One pod has no two parts of one instance.
-  const bool twice = std::any_of(placement.gpus.begin(), placement.gpus.begin() + index, [&](const auto& other) {
-    return other.gpu == part.gpu && (other.range.mask() & part.range.mask()) != 0;
-  });
-  return alike && !twice && instance_holds(gpu, part, taken_mib);
 }
 
 void ClusterState::count_demand(TimeNs now, RequestClassId request, void (ClassDemand::*change)(JobClass)) {
@@ -496,11 +456,6 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   for (std::size_t i = 0; counts_resources_ && i < node.spec.resources.size(); ++i) {
     hold_beyond_count(placement.node, i);
   }
-}
-
-bool ClusterState::moves_units(NodeId node, const GpuAssignment& part, int direction) const {
-  return !part.takes_turns() ||
-         nodes_[node.value].state.gpus[part.gpu].turn_takers(part.range.start) == (direction > 0 ? 0 : 1);
 }
 
 void ClusterState::count_priority(std::int32_t priority, int direction) {

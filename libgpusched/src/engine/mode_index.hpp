@@ -101,7 +101,7 @@ class ModeIndex {
   std::vector<Shared, HugePageAllocator<Shared>> shared_;
   IndexBitset open_time_slice_, open_mps_, open_instances_;
   std::unordered_map<std::uint32_t, std::vector<Instance>> instances_;  // by ordinal: GPUs are few that have some
-  std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
+  std::vector<IndexBitset> idle_;                                       // by GpuModelId; of models that occur
   std::uint32_t idle_count_ = 0;
   std::vector<std::uint16_t> models_;
   std::vector<std::optional<ModeValue>> values_;                            // by GpuModelId

@@ -13,7 +13,8 @@ namespace gpusched {
 ModeBar ModeSearch::bar(ModeKind mode) const {
   const GpuRequest& wanted = state_->request(request_);
   const bool shared = mode != ModeKind::whole && mode != ModeKind::mig;
-  const auto asked_for = static_cast<SharingMode>(static_cast<int>(mode) + 1);
+  const bool can_be_named = mode != ModeKind::time_sliced_mig;
+  const auto asked_for = can_be_named ? static_cast<SharingMode>(static_cast<int>(mode) + 1) : SharingMode::unstated;
   if (wanted.mode != SharingMode::unstated && wanted.mode != asked_for) {
     return ModeBar::other_mode_named;
   }

@@ -12,11 +12,11 @@ namespace gpusched {
 
 /// One GPU, share or MIG instance of one pod.
 struct GpuAssignment {
-  std::uint16_t gpu = 0;                                   ///< index within the node
-  std::uint16_t share_milli = 0;                           ///< of the MIG-off device; 0 for an instance
-  SliceRange range;                                        ///< of the instance; size 0 otherwise
-  MigProfileId profile;                                    ///< of the instance; invalid otherwise
-  std::uint8_t mig_labels = 0;                             ///< MigLabel bits that the instance takes
+  std::uint16_t gpu = 0;          ///< index within the node
+  std::uint16_t share_milli = 0;  ///< of the MIG-off device; 0 for an instance
+  SliceRange range;               ///< of the instance; size 0 otherwise
+  MigProfileId profile;           ///< of the instance; invalid otherwise
+  std::uint8_t mig_labels = 0;    ///< MigLabel bits that the instance takes
   /// Of a share that a choice of mode placed, or of an instance whose tenants take turns.
   PartitionSharing sharing = PartitionSharing::exclusive;
   /// Taken from the memory of the device, or of an instance whose tenants take turns; 0 for what one pod has alone.

@@ -29,9 +29,7 @@ struct GpuState {
 
   bool idle() const { return free_milli == milli_per_unit && mig_occupancy == 0; }
   /// Tenants of the time-sliced instance that starts at a unit; 0 where none does.
-  int turn_takers(int start) const {
-    return (sliced_starts >> start & 1) != 0 ? 1 + (tenants >> (2 * start) & 3) : 0;
-  }
+  int turn_takers(int start) const { return (sliced_starts >> start & 1) != 0 ? 1 + (tenants >> (2 * start) & 3) : 0; }
   /// Whether MIG instances can be created on it.
   bool takes_instances() const { return free_milli == milli_per_unit && !held; }
   /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU, a choice of mode opened it, or it is
@@ -41,8 +39,8 @@ struct GpuState {
   }
 };
 
-/// A time-sliced MIG instance has at most this many tenants, and starts at one of the first units: a GpuState counts them
-/// in what a GPU that is not cut needs for its shares.
+/// A time-sliced MIG instance has at most this many tenants, and starts at one of the first units: a GpuState counts
+/// them in what a GPU that is not cut needs for its shares.
 inline constexpr int most_turn_takers = 4;
 inline constexpr int time_sliced_starts = 8;
 

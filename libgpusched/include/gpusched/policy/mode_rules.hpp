@@ -36,14 +36,13 @@ enum class MigLayout : std::uint8_t { dynamic, balanced, smallest, mixed };
 
 /// Constants of the cost of a candidate, in GPU equivalents. Origin: docs/policies/auto.md.
 struct ModeWeights {
-  double wholeness = 0.15;   ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
-  double mig_linear = 0.85;  ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
-  double spread = 0.2;       ///< share of a tenant's spread that counts as load of its GPU
-  double delay = 0.5;        ///< times setup time over expected duration
-  double mps_bonus = 0.15;   ///< MPS goes first where it is allowed
-  double instance_open = 1.0; double instance_pen = 0; double max_size = 1;
-  double instance_room = 1.0;  ///< value of what a time-sliced instance has left, against the same of a whole GPU
-  double margin = 1.0;       ///< of the tolerated slowdown that may be used up by prediction
+  double wholeness = 0.15;      ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
+  double mig_linear = 0.85;     ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
+  double spread = 0.2;          ///< share of a tenant's spread that counts as load of its GPU
+  double delay = 0.5;           ///< times setup time over expected duration
+  double mps_bonus = 0.15;      ///< MPS goes first where it is allowed
+  double instance_room = 0.85;  ///< value of the room left on a time-sliced instance, against as much on a shared GPU
+  double margin = 1.0;          ///< of the tolerated slowdown that may be used up by prediction
 
   friend bool operator==(const ModeWeights&, const ModeWeights&) = default;
 };
