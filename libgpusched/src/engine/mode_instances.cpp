@@ -71,17 +71,16 @@ ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t mo
 
 void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
   const IndexBitset& open = index_.open_instances();
+  const ModeCandidate& best = best_[static_cast<std::size_t>(ModeKind::time_sliced_mig)];
   std::size_t looked_at = 0;
-  bool found = false;
   for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
     if (node_reason(ordinal, ModeKind::time_sliced_mig) == RejectReason::none) {
-      const ModeCandidate best = join_instance(ordinal);
-      if (best.found()) {
-        offer(best);
-        found = true;
+      const ModeCandidate join = join_instance(ordinal);
+      if (join.found()) {
+        offer(join);
       }
     }
-    if (++looked_at % search_window == 0 && found) {
+    if (++looked_at % search_window == 0 && best.found()) {
       break;
     }
   }
@@ -91,14 +90,14 @@ ModeCandidate ModeSearch::join_instance(std::uint32_t ordinal) {
   const auto [node, device] = state_->gpu_at(ordinal);
   const std::uint16_t model = state_->node(node).state.gpus[device].model;
   ModeCandidate best;
+  std::int64_t to_beat = std::numeric_limits<std::int64_t>::max();
+  if (const ModeCandidate& known = best_[static_cast<std::size_t>(ModeKind::time_sliced_mig)]; known.found()) {
+    to_beat = known.cost;
+  }
   for (const ModeIndex::Instance& instance : index_.instances(ordinal)) {
     const InstanceTenant* own = demand_->turns_on(model, instance.profile);
     if (own == nullptr || static_cast<std::int32_t>(instance.tenants.size()) >= rules_.instance_tenants ||
         instance.free_memory_mib < demand_->memory_mib) {
-      continue;
-    }
-    const double slowdown = slowdown_in(instance, model);
-    if (slowdown == 0) {
       continue;
     }
     ModeIndex::Instance after = instance;
@@ -108,18 +107,24 @@ ModeCandidate ModeSearch::join_instance(std::uint32_t ordinal) {
     after.tenants.push_back(request_);
     const double lost =
         instance_value(instance.size, instance.headroom) - instance_value(instance.size, index_.headroom(after));
-    const std::int64_t cost = cost_of(ModeKind::time_sliced_mig, lost, slowdown, 0.0);
-    if (!best.found() || cost < best.cost) {
-      const auto units =
-          static_cast<std::int16_t>(gpu_model(GpuModelId{model}).profiles[instance.profile.value].memory_units);
-      best = {.cost = cost,
-              .mode = ModeKind::time_sliced_mig,
-              .ordinal = ordinal,
-              .profile = instance.profile,
-              .range = {instance.start, units},
-              .slowdown = slowdown,
-              .value_lost = lost};
+    if (cost_of(ModeKind::time_sliced_mig, lost, 1.0, 0.0) >= to_beat) {
+      continue;  // not even as fast as alone would it win: no prediction
     }
+    const double slowdown = slowdown_in(instance, model);
+    const std::int64_t cost = cost_of(ModeKind::time_sliced_mig, lost, slowdown, 0.0);
+    if (slowdown == 0 || cost >= to_beat) {
+      continue;
+    }
+    to_beat = cost;
+    const auto units =
+        static_cast<std::int16_t>(gpu_model(GpuModelId{model}).profiles[instance.profile.value].memory_units);
+    best = {.cost = cost,
+            .mode = ModeKind::time_sliced_mig,
+            .ordinal = ordinal,
+            .profile = instance.profile,
+            .range = {instance.start, units},
+            .slowdown = slowdown,
+            .value_lost = lost};
   }
   return best;
 }

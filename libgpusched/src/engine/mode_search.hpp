@@ -81,7 +81,8 @@ class ModeSearch {
   ModeCandidate opened_for_turns(ModeCandidate alone, std::uint16_t model) const;
   /// Time-sliced instances with a place for one more tenant.
   void search_open_instances(std::uint32_t begin, std::uint32_t end);
-  /// The cheapest time-sliced instance of a GPU that takes the job as one more tenant.
+  /// The cheapest time-sliced instance of a GPU that takes the job as one more tenant, if it costs less than the best
+  /// of this mode so far.
   ModeCandidate join_instance(std::uint32_t ordinal);
   /// The job's own predicted slowdown among the tenants, or 0 where somebody would be slowed too much.
   double slowdown_in(const ModeIndex::Instance& instance, std::uint16_t model);
