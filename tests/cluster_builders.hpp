@@ -98,7 +98,7 @@ inline std::string text_of(const NodeState& state) {
        << " cpu=" << state.cpu_free_milli << " memory=" << state.memory_free_mib;
   for (const GpuState& gpu : state.gpus) {
     text << " [" << gpu.model << " " << gpu.free_milli << " " << gpu.mig_occupancy << " " << int{gpu.mig_labels} << " "
-         << int{gpu.tenants} << " " << gpu.free_memory_mib << "]";
+         << int{gpu.tenants} << " " << int{gpu.sliced_starts} << " " << gpu.free_memory_mib << "]";
   }
   return text.str();
 }

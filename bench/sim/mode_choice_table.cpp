@@ -283,7 +283,7 @@ int main(int argc, char** argv) {
     for (const Cell& cell : cells) {
       std::printf(
           "\n%s, %s world\n  %-40s %-14s %-14s %-6s served: svc burst dev train gang  unserved wait95 "
-          "starts whole mig ts mps   made    oom iso trust\n",
+          "starts whole mig ts mps tsmig   made    oom iso trust\n",
           cell.name().c_str(), world.name, "policy", "G", "NG", "SLO");
       std::vector<std::string> policies = {arguments.text("policy"), pools[cell.name() + " memory"],
                                            pools[cell.name() + " slowdown"]};

@@ -96,11 +96,13 @@ double count(std::int64_t value) { return static_cast<double>(value); }
 /// How jobs got their GPUs, and what went wrong there.
 std::span<const Column> mode_columns() {
   using S = sim::Summary;
-  static const std::array<Column, 9> table = {{
+  static const std::array<Column, 10> table = {{
       {"whole %", "starts_whole", [](const S& s) { return start_share(s, StartMode::whole); }, 100, 1, always},
       {"MIG %", "starts_mig", [](const S& s) { return start_share(s, StartMode::mig); }, 100, 1, always},
       {"TS %", "starts_time_slice", [](const S& s) { return start_share(s, StartMode::time_slice); }, 100, 1, always},
       {"MPS %", "starts_mps", [](const S& s) { return start_share(s, StartMode::mps); }, 100, 1, always},
+      {"TS in MIG %", "starts_time_sliced_mig", [](const S& s) { return start_share(s, StartMode::time_sliced_mig); },
+       100, 1, always},
       {"partitions made", "openings", [](const S& s) { return count(s.execution->openings); }, 1, 1, always},
       {"OOM kills", "oom_kills", [](const S& s) { return count(s.execution->oom_kills); }, 1, 1, always},
       {"crashes", "crashes", [](const S& s) { return count(s.execution->crashes); }, 1, 1, always},

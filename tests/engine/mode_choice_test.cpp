@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "gpusched/engine/engine.hpp"
+#include "gpusched/engine/explanation.hpp"
 #include "gpusched/model/job_profile.hpp"
 
 #include "cluster_builders.hpp"
@@ -150,6 +151,22 @@ TEST_F(ModeChoiceTest, WithoutProfileTheFallbackOfTheClassStandsIn) {
   GpuRequest session = intent(JobClass::dev, "nobody-measured-this", 3);
   session.gpu_memory_mib = 8 * 1024;
   EXPECT_NE(mode_of(submit(session)), ModeKind::whole);
+}
+
+TEST_F(ModeChoiceTest, ATimeSlicedInstanceIsWeighedLikeAnyMode) {
+  add_gpus(1);
+  const auto bar_of = [&](const GpuRequest& request) {
+    const Explanation explanation = engine_.explain(engine_.intern(request), 0);
+    return explanation.modes[static_cast<std::size_t>(ModeKind::time_sliced_mig)].bar;
+  };
+  GpuRequest service = intent(JobClass::always_on, "small-service", 3);
+  EXPECT_EQ(bar_of(service), ModeBar::none);
+  EXPECT_EQ(bar_of(intent(JobClass::dev, "dev", 3)), ModeBar::policy);
+  service.mode = SharingMode::mig;
+  EXPECT_EQ(bar_of(service), ModeBar::other_mode_named) << "who names MIG has its instance alone";
+  service.mode = SharingMode::unstated;
+  service.isolation = Isolation::memory;
+  EXPECT_EQ(bar_of(service), ModeBar::isolation);
 }
 
 TEST_F(ModeChoiceTest, AHeldGpuTakesNoNewcomer) {

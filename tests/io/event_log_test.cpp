@@ -141,6 +141,26 @@ TEST(EventLogTest, AReplayFindsTheSameDecisions) {
   }
 }
 
+TEST(EventLogTest, HoldsTheTenantsOfATimeSlicedInstance) {
+  const EngineOptions options{.policy = parse_policy("auto").value(), .seed = 1, .target = {}};
+  Recorder log(options);
+  log.observe({0, NodeAdded{gpu_node("n", "A100-80GB", 1)}});
+  GpuRequest batch = whole_request(1);
+  batch.job_class = JobClass::batch;
+  batch.gpu_memory_mib = 3000;
+  GpuAssignment part = instance_on(0, "A100-80GB", "2g.20gb", 2);
+  part.sharing = PartitionSharing::time_slice;
+  part.memory_mib = 3512;
+  for (int i = 0; i < 2; ++i) {
+    log.observe({1, PodBound{log.submit(1, batch), place_on(NodeId{0}, {part}), 0}});
+  }
+  log.place(2, {log.submit(2, batch)});
+  EXPECT_NE(log.text.find(R"("start":2,"size":2,"memory_mib":3512,"sharing":"time_slice")"), std::string::npos);
+  const Result<LogReplay> replay = replay_event_log(log.text, "x.jsonl");
+  ASSERT_TRUE(replay.ok()) << replay.error().to_string();
+  EXPECT_EQ(replay.value().decisions, 1);
+}
+
 TEST(EventLogTest, HoldsEveryKindOfOutcome) {
   const std::string text = recorded();
   for (const char* outcome : {"bind", "preempt", "wait", "infeasible"}) {

@@ -9,6 +9,7 @@
 #include "gpusched/io/event_log.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
+#include "gpusched/perf/slice_speed.hpp"
 
 #include "random_mode_cluster.hpp"
 
@@ -29,12 +30,24 @@ std::string full_text(const Engine& engine, const Decision& decision) {
   return text;
 }
 
-/// The pods that share one GPU.
+/// The pods on one MIG instance whose tenants take turns.
+std::vector<PodId> tenants_of_instance(const ClusterState& state, NodeId node, const GpuAssignment& on) {
+  std::vector<PodId> tenants;
+  for (const PodId pod : state.node(node).pods) {
+    const GpuAssignment& part = state.pod(pod)->placement.gpus[0];
+    if (part.gpu == on.gpu && part.takes_turns() && part.range == on.range) {
+      tenants.push_back(pod);
+    }
+  }
+  return tenants;
+}
+
+/// The pods that share one GPU which is not cut.
 std::vector<PodId> tenants_of(const ClusterState& state, NodeId node, std::size_t gpu) {
   std::vector<PodId> tenants;
   for (const PodId pod : state.node(node).pods) {
     const GpuAssignment& part = state.pod(pod)->placement.gpus[0];
-    if (part.gpu == gpu && part.sharing != PartitionSharing::exclusive) {
+    if (part.gpu == gpu && part.sharing != PartitionSharing::exclusive && part.range.size == 0) {
       tenants.push_back(pod);
     }
   }
@@ -48,15 +61,18 @@ std::int64_t footprint_mib(const ClusterState& state, const GpuRequest& request)
 
 /// Profiles of jobs that nobody measured are the engine's own matter; such tenants are left out as judges, so streams
 /// that check slowdowns measure every job.
-std::vector<double> slowdowns_of(const ClusterState& state, const std::vector<PodId>& pods, PartitionSharing sharing) {
+std::vector<double> slowdowns_of(const ClusterState& state, const std::vector<PodId>& pods, const GpuAssignment& on) {
   const PerfConstants constants;
   std::vector<TenantDemand> demands;
   for (const PodId pod : pods) {
     const JobProfile* profile = state.profile(state.request(state.pod(pod)->request).job_profile);
-    demands.push_back(tenant_demand(*profile, LoadPoint::planned, constants));
+    const TenantDemand whole = tenant_demand(*profile, LoadPoint::planned, constants);
+    const GpuModelId model = state.node(state.pod(pod)->placement.node).spec.gpus[on.gpu].model;
+    demands.push_back(
+        on.range.size == 0 ? whole : on_slice(whole, slice_slowdown_milli(*profile, model, on.profile, constants)));
   }
   std::vector<double> slowdowns(demands.size());
-  if (sharing == PartitionSharing::mps) {
+  if (on.sharing == PartitionSharing::mps) {
     mps_slowdown(demands, constants, slowdowns);
   } else {
     time_slice_slowdown(demands, constants, slowdowns);
@@ -64,10 +80,38 @@ std::vector<double> slowdowns_of(const ClusterState& state, const std::vector<Po
   return slowdowns;
 }
 
+/// No overlap, isolation and memory on the instances of one node.
+void expect_instances_hold(const ClusterState& state, NodeId id) {
+  const Node& node = state.node(id);
+  for (const PodId pod : node.pods) {
+    const GpuAssignment& part = state.pod(pod)->placement.gpus[0];
+    for (const PodId other : node.pods) {
+      const GpuAssignment& its = state.pod(other)->placement.gpus[0];
+      const bool meet = other != pod && its.gpu == part.gpu && (its.range.mask() & part.range.mask()) != 0;
+      EXPECT_TRUE(!meet ||
+                  (part.takes_turns() && its.takes_turns() && part.range == its.range && part.profile == its.profile));
+    }
+    if (!part.takes_turns()) {
+      continue;
+    }
+    const std::vector<PodId> tenants = tenants_of_instance(state, id, part);
+    std::int64_t needed_mib = 0;
+    for (const PodId tenant : tenants) {
+      const GpuRequest& request = state.request(state.pod(tenant)->request);
+      EXPECT_EQ(request.isolation, Isolation::none) << "isolated, and in a shared context";
+      EXPECT_GT(footprint_mib(state, request), 0) << "nobody knows how much it needs";
+      needed_mib += footprint_mib(state, request) + context_mib;
+    }
+    EXPECT_LE(needed_mib, gpu_model(node.spec.gpus[0].model).profiles[part.profile.value].memory_mib.value_or(0));
+    EXPECT_LE(tenants.size(), 4U);
+  }
+}
+
 /// Isolation, trust and memory on every GPU of the cluster.
 void expect_rules_hold(const ClusterState& state) {
   for (std::uint32_t id = 0; id < state.nodes().size(); ++id) {
     const Node& node = state.nodes()[id];
+    expect_instances_hold(state, NodeId{id});
     for (std::size_t gpu = 0; gpu < node.spec.gpus.size(); ++gpu) {
       const std::vector<PodId> tenants = tenants_of(state, NodeId{id}, gpu);
       std::int64_t needed_mib = 0;
@@ -98,8 +142,9 @@ void expect_newcomer_breaks_no_limit(const ClusterState& state, const Bind& bind
   if (part.sharing == PartitionSharing::exclusive) {
     return;
   }
-  const std::vector<PodId> tenants = tenants_of(state, bind.candidate.node, part.gpu);
-  const std::vector<double> slowdowns = slowdowns_of(state, tenants, part.sharing);
+  const std::vector<PodId> tenants = part.takes_turns() ? tenants_of_instance(state, bind.candidate.node, part)
+                                                        : tenants_of(state, bind.candidate.node, part.gpu);
+  const std::vector<double> slowdowns = slowdowns_of(state, tenants, part);
   for (std::size_t i = 0; i < tenants.size(); ++i) {
     const double tolerated = state.request(state.pod(tenants[i])->request).max_slowdown;
     EXPECT_LE(slowdowns[i], tolerated > 0 ? tolerated : 1000.0);
@@ -124,6 +169,7 @@ void step(RandomModeCluster& cluster, Arrive arrive) {
 
 TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
   std::map<PartitionSharing, int> shared;
+  int took_turns = 0;  // on instances where somebody was
   for (std::uint64_t stream = 0; stream < streams; ++stream) {
     SCOPED_TRACE("stream " + std::to_string(stream));
     RandomModeCluster cluster(stream);
@@ -132,7 +178,12 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
         const Decision decision = cluster.arrive(request);
         if (const auto* bind = std::get_if<Bind>(&decision)) {
           expect_newcomer_breaks_no_limit(cluster.engine().state(), *bind, request);
-          ++shared[bind->candidate.gpus[0].sharing];
+          const GpuAssignment& part = bind->candidate.gpus[0];
+          shared[part.sharing] += part.range.size == 0 ? 1 : 0;
+          took_turns +=
+              part.takes_turns() && tenants_of_instance(cluster.engine().state(), bind->candidate.node, part).size() > 1
+                  ? 1
+                  : 0;
         }
       });
       expect_rules_hold(cluster.engine().state());
@@ -141,6 +192,7 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
   }
   EXPECT_GT(shared[PartitionSharing::time_slice], 200);
   EXPECT_GT(shared[PartitionSharing::mps], 200);
+  EXPECT_GT(took_turns, 200);
 }
 
 TEST(ModeChoicePropertyTest, TheUsersOwnModeWins) {

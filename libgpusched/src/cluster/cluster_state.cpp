@@ -6,6 +6,7 @@
 #include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
+#include "cluster/instance_turns.hpp"
 #include "cluster/state_errors.hpp"
 
 namespace gpusched {
@@ -18,7 +19,8 @@ bool part_fits(const Node& node, const GpuState& gpu, const GpuAssignment& part)
     const int units = gpu_model(GpuModelId{gpu.model}).placement_units;
     return node.takes_mig && part.range.start >= 0 && part.range.start + part.range.size <= units &&
            gpu.takes_instances() && (gpu.mig_occupancy & part.range.mask()) == 0 &&
-           (gpu.mig_labels & part.mig_labels) == 0;
+           (gpu.mig_labels & part.mig_labels) == 0 && part.sharing != PartitionSharing::mps &&
+           (!part.takes_turns() || instance_holds(gpu, part, 0));
   }
   const bool has_memory = part.memory_mib == 0 || gpu.free_memory_mib >= part.memory_mib;
   if (part.sharing != PartitionSharing::exclusive) {
@@ -328,7 +330,9 @@ Status ClusterState::check_placement(const GpuRequest& request, const Candidate&
         add_part(gpu, placement.gpus[before], limits_tenants);
       }
     }
-    if (!part_fits(node, gpu, part)) {
+    const bool joins =
+        part.takes_turns() && part.range.start < time_sliced_starts && gpu.turn_takers(part.range.start) > 0;
+    if (joins ? !joins_instance(placement, i, gpu, leaving, moved) : !part_fits(node, gpu, part)) {
       return conflict("GPU " + std::to_string(part.gpu) + " of node '" + node.spec.name +
                       "' has no room for the claim");
     }
@@ -397,7 +401,7 @@ std::int64_t ClusterState::last_placed_gpu() const {
 void ClusterState::shift(RequestClassId id, const Candidate& placement, int direction) {
   // The index first: the next decision reads it, and unlike the node it is in the cache.
   for (const GpuAssignment& part : placement.gpus) {
-    if (!order_stale_ && part.range.size > 0) {
+    if (!order_stale_ && part.range.size > 0 && moves_units(placement.node, part, direction)) {
       gpu_index_.flip_units(first_gpu(placement.node) + part.gpu, part.range.mask());
     }
   }
@@ -422,6 +426,7 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
   for (const GpuAssignment& part : placement.gpus) {
     GpuState& gpu = node.state.gpus[part.gpu];
     active_gpus_ -= gpu.idle() ? 0 : 1;
+    const std::int16_t units = moves_units(placement.node, part, direction) ? part.range.size : std::int16_t{0};
     const bool may_enter_or_leave =  // a share may leave nothing to cut, or all
         part.range.size == 0 && !order_stale_ && node.takes_mig && node.state.schedulable;
     if (may_enter_or_leave && gpu.takes_instances()) {
@@ -435,13 +440,13 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     } else {
       remove_part(gpu, part, limits_tenants);
     }
-    used_mig_units_ += direction * part.range.size;
+    used_mig_units_ += direction * units;
     used_gpu_milli_ += direction * part.share_milli;
     active_gpus_ += gpu.idle() ? 0 : 1;
     if (may_enter_or_leave && gpu.takes_instances()) {
       gpu_index_.insert(gpu, first_gpu(placement.node) + part.gpu);
     }
-    if (part.sharing != PartitionSharing::exclusive) {
+    if (part.sharing != PartitionSharing::exclusive && part.range.size == 0) {
       move_tenant(placement.node, part, id, direction);
     }
     if (follows_gpus_) {

@@ -29,7 +29,7 @@ std::uint64_t as_bits(std::int64_t value) { return static_cast<std::uint64_t>(va
 std::uint64_t low_bits(const GpuState& gpu) {
   return std::uint64_t{gpu.model} | (std::uint64_t{gpu.free_milli} << 16) | (std::uint64_t{gpu.mig_occupancy} << 32) |
          ((std::uint64_t{gpu.mig_labels} << 48) ^ (std::uint64_t{gpu.tenants} << 52) ^ (std::uint64_t{gpu.held} << 61) ^
-          (static_cast<std::uint64_t>(gpu.sharing) << 62));
+          (static_cast<std::uint64_t>(gpu.sharing) << 62) ^ (std::uint64_t{gpu.sliced_starts} << 24));
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ NodeState with_sorted_gpus(const NodeState& state) {
   std::sort(sorted.gpus.begin(), sorted.gpus.end(), [](const GpuState& a, const GpuState& b) {
     const auto key = [](const GpuState& gpu) {
       return std::tuple(gpu.model, gpu.free_milli, gpu.mig_occupancy, gpu.mig_labels, gpu.tenants, gpu.free_memory_mib,
-                        gpu.sharing, gpu.held);
+                        gpu.sharing, gpu.held, gpu.sliced_starts);
     };
     return key(a) < key(b);
   });

@@ -18,7 +18,8 @@ constexpr double unlimited_slowdown = 1000;
 double milli(std::int64_t value) { return static_cast<double>(value) / 1000.0; }
 
 ModeSet modes_for(const GpuRequest& request, const ModeRules& rules, std::uint32_t trust_domain, bool memory_known) {
-  constexpr ModeSet shared = mode_bit(ModeKind::time_slice) | mode_bit(ModeKind::mps);
+  constexpr ModeSet shared =
+      mode_bit(ModeKind::time_slice) | mode_bit(ModeKind::mps) | mode_bit(ModeKind::time_sliced_mig);
   ModeSet modes = rules.modes_of_class[static_cast<std::size_t>(request.job_class)];
   switch (request.mode) {  // the user's word always wins
     case SharingMode::whole:
@@ -41,6 +42,23 @@ ModeSet modes_for(const GpuRequest& request, const ModeRules& rules, std::uint32
     modes &= static_cast<ModeSet>(~mode_bit(ModeKind::mps));
   }
   return modes;
+}
+
+struct LoadOfTurns {
+  double load = 0, limit = 0;
+};
+
+/// What a tenant adds to the load of a partition whose tenants take turns, and the most it lets the partition carry.
+LoadOfTurns load_of_turns(const TenantDemand& tenant, double tolerated, const ModeRules& rules) {
+  const double t = tolerated * 1000.0 / static_cast<double>(tenant.slice_slowdown_milli);
+  if (tenant.service) {
+    const double rho = milli(tenant.load_milli + tenant.load_spread_milli);
+    const double load = milli(tenant.load_milli) + rules.weights.spread * milli(tenant.load_spread_milli);
+    return {.load = load, .limit = 1.0 - 1.0 / t - rho + load};
+  }
+  const double u = milli(tenant.engine_active_milli);
+  const double a = milli(tenant.activity_milli) + rules.weights.spread * milli(tenant.activity_spread_milli);
+  return {.load = a * u, .limit = std::max(0.0, t / (1.0 + rules.perf.switch_tax) - u) + a * u};
 }
 
 /// Found by bisection on the law itself, for neighbours without spread: with spread it is less.
@@ -93,6 +111,15 @@ JobProfile fallback_profile(JobClass job_class) {
   return profile;
 }
 
+const InstanceTenant* ModeDemand::turns_on(std::uint16_t model, MigProfileId profile) const {
+  for (std::size_t i = 0; i < turns[model].size(); ++i) {
+    if (instances[model][i].profile == profile) {
+      return &turns[model][i];
+    }
+  }
+  return nullptr;
+}
+
 void ModeDemands::clear() {
   demands_.clear();
   known_.clear();
@@ -138,25 +165,41 @@ ModeDemand ModeDemands::make(const ClusterState& state, const GpuRequest& reques
   const double rho = milli(demand.tenant.load_milli + demand.tenant.load_spread_milli);
   const double rho_beside = milli(demand.tenant.load_milli) + spread * milli(demand.tenant.load_spread_milli);
   const double a = milli(demand.tenant.activity_milli) + spread * milli(demand.tenant.activity_spread_milli);
-  const double tax = 1.0 + rules_.perf.switch_tax;
+  const LoadOfTurns turns = load_of_turns(demand.tenant, t, rules_);
+  demand.time_slice_load = turns.load;
+  demand.time_slice_limit = turns.limit;
   if (demand.tenant.service) {
-    demand.time_slice_load = rho_beside;
-    demand.time_slice_limit = 1.0 - 1.0 / t - rho + rho_beside;
     demand.mps_load = rho_beside * d;
     demand.mps_limit = t / (1.0 + rho * t) - 1.0 + demand.mps_load;
   } else {
-    demand.time_slice_load = a * u;
-    demand.time_slice_limit = std::max(0.0, t / tax - u) + demand.time_slice_load;
     demand.mps_load = a * d;
     demand.mps_limit = (u > 0 ? (t - 1.0) / u : unlimited_slowdown) + demand.mps_load;
   }
+  const bool has_instances = (demand.modes & (mode_bit(ModeKind::mig) | mode_bit(ModeKind::time_sliced_mig))) != 0;
   demand.instances.resize(gpu_catalog().size());
-  for (std::uint32_t i = 0; i < gpu_catalog().size() && (demand.modes & mode_bit(ModeKind::mig)) != 0; ++i) {
+  demand.turns.resize(gpu_catalog().size());
+  for (std::uint32_t i = 0; i < gpu_catalog().size() && has_instances; ++i) {
     if (gpu_catalog()[i].has_lattice() && model_allowed(request.gpu_models, GpuModelId{i})) {
       demand.instances[i] = instances_on(GpuModelId{i}, request, demand, profile);
     }
+    if ((demand.modes & mode_bit(ModeKind::time_sliced_mig)) != 0) {
+      for (const ModeInstance& instance : demand.instances[i]) {
+        demand.turns[i].push_back(turns_on(GpuModelId{i}, instance.profile, demand, profile));
+      }
+    }
   }
   return demand;
+}
+
+InstanceTenant ModeDemands::turns_on(GpuModelId model, MigProfileId instance, const ModeDemand& demand,
+                                     const JobProfile& profile) const {
+  InstanceTenant turns;
+  turns.tenant = on_slice(demand.tenant, slice_slowdown_milli(profile, model, instance, rules_.perf));
+  turns.adds = partition_load(turns.tenant, rules_.perf);
+  const LoadOfTurns load = load_of_turns(turns.tenant, demand.tolerated, rules_);
+  turns.load = load.load;
+  turns.limit = load.limit;
+  return turns;
 }
 
 std::vector<ModeInstance> ModeDemands::instances_on(GpuModelId model, const GpuRequest& request,

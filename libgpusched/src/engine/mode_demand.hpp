@@ -20,6 +20,13 @@ struct ModeInstance {
   double slowdown = 1;  ///< of the job alone on it
 };
 
+/// The job as a tenant of an instance, where tenants take turns.
+struct InstanceTenant {
+  TenantDemand tenant;  ///< on the instance, planned
+  PartitionLoad adds;
+  double load = 0, limit = 0;
+};
+
 /// What the choice of mode needs to know of one kind of request, found once.
 struct ModeDemand {
   TenantDemand tenant;                  ///< on the whole GPU, planned: at its high load
@@ -37,6 +44,10 @@ struct ModeDemand {
   double time_slice_load = 0, time_slice_limit = 0;
   double mps_load = 0, mps_limit = 0;
   std::vector<std::vector<ModeInstance>> instances;  ///< by GpuModelId: smallest first; empty where none serves
+  std::vector<std::vector<InstanceTenant>> turns;    ///< on each of the instances; empty where it shares none
+
+  /// On instances of one profile; nullptr where it may not share them.
+  const InstanceTenant* turns_on(std::uint16_t model, MigProfileId profile) const;
 };
 
 /// Demands by request class. Void as soon as a profile is loaded; then clear().
@@ -56,6 +67,8 @@ class ModeDemands {
   ModeDemand make(const ClusterState& state, const GpuRequest& request);
   std::vector<ModeInstance> instances_on(GpuModelId model, const GpuRequest& request, const ModeDemand& demand,
                                          const JobProfile& profile) const;
+  InstanceTenant turns_on(GpuModelId model, MigProfileId instance, const ModeDemand& demand,
+                          const JobProfile& profile) const;
 
   const ModeRules& rules_;
   std::deque<ModeDemand> demands_;

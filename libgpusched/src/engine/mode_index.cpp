@@ -9,6 +9,37 @@
 
 namespace gpusched {
 
+namespace {
+
+/// One more tenant of its instance, the first brings the instance.
+void join_instance(const ModeDemand& demand, RequestClassId request, const GpuAssignment& part, std::uint16_t model,
+                   std::vector<ModeIndex::Instance>& instances) {
+  auto instance = std::find_if(instances.begin(), instances.end(),
+                               [&](const ModeIndex::Instance& i) { return i.start == part.range.start; });
+  if (instance == instances.end()) {
+    const GpuModel& gpu = gpu_model(GpuModelId{model});
+    const auto memory_mib = static_cast<std::int32_t>(gpu.profiles[part.profile.value].memory_mib.value_or(0));
+    instance = instances.insert(instances.end(), ModeIndex::Instance{});
+    instance->start = part.range.start;
+    instance->profile = part.profile;
+    instance->size = static_cast<double>(part.range.size) / gpu.placement_units;
+    instance->memory_mib = instance->free_memory_mib = memory_mib;
+    instance->limit = std::numeric_limits<double>::max();
+  }
+  instance->free_memory_mib -= part.memory_mib;
+  instance->tenants.push_back(request);
+  const InstanceTenant* turns = demand.turns_on(model, part.profile);
+  if (turns == nullptr) {
+    instance->limit = 0;  // the tenant came by itself, and has no room to give
+    return;
+  }
+  instance->sum += turns->adds;
+  instance->load += turns->load;
+  instance->limit = std::min(instance->limit, turns->limit);
+}
+
+}  // namespace
+
 void ModeIndex::sync(ClusterState& state, ModeDemands& demands) {
   state.gpu_index();  // brings the ordinals up to date
   const bool reprofiled = profiles_version_ != state.profiles_version();
@@ -45,6 +76,8 @@ void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
   shared_.assign(gpus, {});
   open_time_slice_.reset(count);
   open_mps_.reset(count);
+  open_instances_.reset(count);
+  instances_.clear();
   idle_.assign(gpu_catalog().size(), {});
   idle_count_ = 0;
   instance_options_.assign(gpu_catalog().size(), {});
@@ -88,6 +121,9 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   set(open_time_slice_, ordinal, takes_newcomers && time_slice && gpu.tenants < cap);
   set(open_mps_, ordinal, takes_newcomers && mps && gpu.tenants < cap);
   log_.push_back(ordinal);
+  if (gpu.sliced_starts != 0 || (!instances_.empty() && instances_.contains(ordinal))) {
+    refresh_instances(state, demands, ref, ordinal);
+  }
   if (!time_slice && !mps) {
     return;
   }
@@ -121,6 +157,41 @@ void ModeIndex::find_room(const ClusterState& state, ModeDemands& demands, GpuRe
     shared.closed_room = std::min(shared.closed_room, demand.time_slice_bound.closed_room(others));
     shared.service_room = std::min(shared.service_room, demand.time_slice_bound.service_room(others));
   }
+}
+
+void ModeIndex::refresh_instances(const ClusterState& state, ModeDemands& demands, GpuRef ref, std::uint32_t ordinal) {
+  const Node& node = state.node(ref.node);
+  const GpuState& gpu = node.state.gpus[ref.gpu];
+  set(open_instances_, ordinal, false);
+  if (gpu.sliced_starts == 0) {
+    instances_.erase(ordinal);
+    return;
+  }
+  std::vector<Instance>& instances = instances_[ordinal];
+  instances.clear();
+  for (const PodId pod : node.pods) {
+    const PodRecord& record = *state.pod(pod);
+    for (const GpuAssignment& part : record.placement.gpus) {
+      if (part.gpu == ref.gpu && part.takes_turns()) {
+        join_instance(demands.of(state, record.request), record.request, part, gpu.model, instances);
+      }
+    }
+  }
+  std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.start < b.start; });
+  for (Instance& instance : instances) {
+    instance.headroom = headroom(instance);
+    const auto tenants = static_cast<std::int32_t>(instance.tenants.size());
+    if (node.state.schedulable && !gpu.held && tenants < rules_.instance_tenants) {
+      set(open_instances_, ordinal, true);
+    }
+  }
+}
+
+double ModeIndex::headroom(const Instance& instance) const {
+  const double places = 1.0 - static_cast<double>(instance.tenants.size()) / rules_.instance_tenants;
+  const double memory = static_cast<double>(instance.free_memory_mib) / std::max(1, instance.memory_mib);
+  const double room = instance.limit > instance.load ? 1.0 - instance.load / instance.limit : 0.0;
+  return std::max(0.0, std::min({places, memory, room}));
 }
 
 double ModeIndex::headroom(const Shared& gpu, ModeKind mode) const {

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "gpusched/base/huge_page_allocator.hpp"
 #include "gpusched/base/index_bitset.hpp"
+#include "gpusched/base/inline_vector.hpp"
 #include "gpusched/cluster/cluster_state.hpp"
 #include "gpusched/policy/mode_rules.hpp"
 #include "gpusched/score/mode_value.hpp"
@@ -35,6 +37,19 @@ class ModeIndex {
     std::int32_t memory_mib = 0;
     std::int32_t tenants = 0;
   };
+  /// A MIG instance whose tenants take turns.
+  struct Instance {
+    std::int16_t start = 0;
+    MigProfileId profile;
+    double size = 0;  ///< of its GPU
+    std::int32_t memory_mib = 0;
+    std::int32_t free_memory_mib = 0;
+    PartitionLoad sum;  ///< over its tenants
+    double load = 0;
+    double limit = 0;
+    double headroom = 0;  ///< share of its room that is left, 0..1
+    InlineVector<RequestClassId, most_turn_takers> tenants;
+  };
   /// A place for one shape on GPUs of one occupancy.
   struct InstanceOption {
     double value_lost = 0;
@@ -52,6 +67,11 @@ class ModeIndex {
   const Shared& shared(std::uint32_t ordinal) const { return shared_[ordinal]; }
   /// Shared GPUs of that mode with a place for one more tenant.
   const IndexBitset& open(ModeKind mode) const { return mode == ModeKind::mps ? open_mps_ : open_time_slice_; }
+  /// GPUs with a time-sliced instance that has a place for one more tenant.
+  const IndexBitset& open_instances() const { return open_instances_; }
+  /// The time-sliced instances of one of these, by start.
+  const std::vector<Instance>& instances(std::uint32_t ordinal) const { return instances_.at(ordinal); }
+  double headroom(const Instance& instance) const;
   const IndexBitset& idle(std::uint16_t model) const { return idle_[model]; }
   /// Idle GPUs of all models that take newcomers.
   std::uint32_t idle_count() const { return idle_count_; }
@@ -72,14 +92,16 @@ class ModeIndex {
   void rebuild(ClusterState& state, ModeDemands& demands);
   void refresh(const ClusterState& state, ModeDemands& demands, GpuRef gpu);
   static void find_room(const ClusterState& state, ModeDemands& demands, GpuRef gpu, Shared& shared);
+  void refresh_instances(const ClusterState& state, ModeDemands& demands, GpuRef gpu, std::uint32_t ordinal);
   static void set(IndexBitset& members, std::uint32_t ordinal, bool in);
 
   static constexpr std::size_t max_log = 1U << 20;
 
   const ModeRules& rules_;
   std::vector<Shared, HugePageAllocator<Shared>> shared_;
-  IndexBitset open_time_slice_, open_mps_;
-  std::vector<IndexBitset> idle_;  // by GpuModelId; of models that occur
+  IndexBitset open_time_slice_, open_mps_, open_instances_;
+  std::unordered_map<std::uint32_t, std::vector<Instance>> instances_;  // by ordinal: GPUs are few that have some
+  std::vector<IndexBitset> idle_;                                       // by GpuModelId; of models that occur
   std::uint32_t idle_count_ = 0;
   std::vector<std::uint16_t> models_;
   std::vector<std::optional<ModeValue>> values_;                            // by GpuModelId

@@ -12,8 +12,9 @@ namespace gpusched {
 
 ModeBar ModeSearch::bar(ModeKind mode) const {
   const GpuRequest& wanted = state_->request(request_);
-  const bool shared = mode == ModeKind::time_slice || mode == ModeKind::mps;
-  const auto asked_for = static_cast<SharingMode>(static_cast<int>(mode) + 1);
+  const bool shared = mode != ModeKind::whole && mode != ModeKind::mig;
+  const bool can_be_named = mode != ModeKind::time_sliced_mig;
+  const auto asked_for = can_be_named ? static_cast<SharingMode>(static_cast<int>(mode) + 1) : SharingMode::unstated;
   if (wanted.mode != SharingMode::unstated && wanted.mode != asked_for) {
     return ModeBar::other_mode_named;
   }
@@ -74,6 +75,9 @@ RejectReason ModeSearch::gpu_reason(std::uint32_t ordinal, ModeKind mode) {
     case ModeKind::time_slice:
     case ModeKind::mps:
       return share_reason(ordinal, node, gpu, mode);
+    case ModeKind::time_sliced_mig:
+      return index_.open_instances().contains(ordinal) && join_instance(ordinal).found() ? RejectReason::none
+                                                                                         : instance_reason(node, gpu);
   }
   return RejectReason::none;
 }

@@ -13,8 +13,6 @@ namespace gpusched {
 namespace {
 
 constexpr std::uint32_t none = IndexBitset::none;
-/// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
-constexpr std::size_t window = 64;
 
 ModeSet modes_of(NodeSharing sharing) {
   switch (sharing) {
@@ -35,7 +33,8 @@ ModeSet modes_of(NodeSharing sharing) {
 }  // namespace
 
 std::string_view to_string(ModeKind mode) {
-  constexpr std::array<std::string_view, mode_kind_count> names = {"whole", "mig", "time_slice", "mps"};
+  constexpr std::array<std::string_view, mode_kind_count> names = {"whole", "mig", "time_slice", "mps",
+                                                                   "time_sliced_mig"};
   return names[static_cast<std::size_t>(mode)];
 }
 
@@ -76,12 +75,16 @@ std::uint32_t ModeSearch::end_of_pool(const ModePool& pool, std::uint32_t begin)
 
 void ModeSearch::search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end) {
   const ModeSet modes = demand_->modes & pool.modes;
-  if ((modes & mode_bit(ModeKind::mig)) != 0) {
+  constexpr ModeSet on_instances = mode_bit(ModeKind::mig) | mode_bit(ModeKind::time_sliced_mig);
+  if ((modes & on_instances) != 0) {
     if (rules_.layout == MigLayout::dynamic) {
-      search_instances(begin, end);
+      search_instances(modes, begin, end);
     } else {
       search_layout(begin, end);
     }
+  }
+  if ((modes & mode_bit(ModeKind::time_sliced_mig)) != 0) {
+    search_open_instances(begin, end);
   }
   search_idle(modes, begin, end);
   for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
@@ -129,43 +132,6 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
   lacked_host_ = true;
   return node.state.cpu_free_milli < wanted.cpu_milli ? RejectReason::insufficient_cpu
                                                       : RejectReason::insufficient_memory;
-}
-
-void ModeSearch::search_instances(std::uint32_t begin, std::uint32_t end) {
-  const GpuIndex& gpus = state_->gpu_index();
-  for (const std::uint16_t model : index_.models()) {
-    for (const ModeInstance& instance : demand_->instances[model]) {
-      bool found_cut = false;
-      bool found_idle = false;
-      for (const ModeIndex::InstanceOption& option : index_.instance_options(gpus, model, instance.shape)) {
-        if (option.idle ? found_idle : found_cut) {
-          continue;
-        }
-        const auto bucket = static_cast<std::size_t>(option.bucket);
-        std::uint32_t ordinal = gpus.next_member(bucket, begin);
-        while (ordinal < end && node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
-          ordinal = gpus.next_member(bucket, ordinal + 1);
-        }
-        if (ordinal >= end) {  // none is larger than any
-          continue;
-        }
-        (option.idle ? found_idle : found_cut) = true;
-        const double setup_s = rules_.delays.create_s + (option.idle ? rules_.delays.mig_toggle_s : 0.0);
-        const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
-        offer({.cost = cost_of(ModeKind::mig, option.value_lost, instance.slowdown, setup_s),
-               .mode = ModeKind::mig,
-               .ordinal = ordinal,
-               .profile = instance.profile,
-               .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
-               .slowdown = instance.slowdown,
-               .setup_s = setup_s,
-               .value_lost = option.value_lost});
-        if (found_cut && found_idle) {
-          break;
-        }
-      }
-    }
-  }
 }
 
 bool ModeSearch::opens_alone(ModeKind mode, double& slowdown) const {
@@ -264,7 +230,7 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
         }
       }
     }
-    if (++looked_at % window == 0 && some_take_it) {
+    if (++looked_at % search_window == 0 && some_take_it) {
       if (join.candidate.found() || best.found()) {
         break;
       }
@@ -358,6 +324,12 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
       part.range = chosen.range;
       part.profile = chosen.profile;
       break;
+    case ModeKind::time_sliced_mig:
+      part.range = chosen.range;
+      part.profile = chosen.profile;
+      part.sharing = PartitionSharing::time_slice;
+      part.memory_mib = demand_->memory_mib;
+      break;
     case ModeKind::time_slice:
     case ModeKind::mps: {
       const bool mps = chosen.mode == ModeKind::mps;
@@ -372,56 +344,6 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
   candidate.node = node;
   candidate.gpus.push_back(part);
   return candidate;
-}
-
-std::vector<ModeSearch::LayoutPart> ModeSearch::layout_of(std::uint32_t ordinal) const {
-  using Parts = std::vector<LayoutPart>;
-  const Parts smallest = {{1, 0, 1}, {1, 1, 1}, {1, 2, 1}, {1, 3, 1}, {1, 4, 1}, {1, 5, 1}, {1, 6, 1}};
-  const Parts balanced = {{1, 6, 1}, {2, 4, 2}, {3, 0, 4}};
-  if (rules_.layout == MigLayout::smallest) {
-    return smallest;
-  }
-  if (rules_.layout == MigLayout::balanced) {
-    return balanced;
-  }
-  const std::array<Parts, 4> cycle = {balanced, smallest, Parts{{3, 0, 4}, {3, 4, 4}},
-                                      Parts{{1, 6, 1}, {2, 0, 2}, {2, 2, 2}, {2, 4, 2}}};
-  return cycle[ordinal % cycle.size()];
-}
-
-void ModeSearch::search_layout(std::uint32_t begin, std::uint32_t end) {
-  for (std::uint32_t ordinal = begin; ordinal < end; ++ordinal) {
-    const auto [id, device] = state_->gpu_at(ordinal);
-    const Node& node = state_->node(id);
-    const GpuState& gpu = node.state.gpus[device];
-    if (!node.takes_mig || !node.state.schedulable || !gpu.takes_instances() ||
-        node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
-      continue;
-    }
-    const auto shapes = MigLattice::of(GpuModelId{gpu.model}).shapes();
-    for (const LayoutPart& part : layout_of(ordinal)) {
-      const SliceRange range{part.start, part.units};
-      const auto fits = [&](const ModeInstance& instance) {
-        const MigShape& shape = shapes[static_cast<std::size_t>(instance.shape)];
-        return shape.compute_slices == part.compute_slices && shape.memory_units == part.units;
-      };
-      const auto& instances = demand_->instances[gpu.model];
-      const auto instance = std::find_if(instances.begin(), instances.end(), fits);
-      if (instance == instances.end() || (gpu.mig_occupancy & range.mask()) != 0) {
-        continue;
-      }
-      // It was cut long ago: nothing is created, and only its own size is lost.
-      const double size = static_cast<double>(part.units) / MigLattice::of(GpuModelId{gpu.model}).units();
-      offer({.cost = cost_of(ModeKind::mig, size, instance->slowdown, 0.0),
-             .mode = ModeKind::mig,
-             .ordinal = ordinal,
-             .profile = instance->profile,
-             .range = range,
-             .slowdown = instance->slowdown,
-             .value_lost = size});
-      break;
-    }
-  }
 }
 
 void ModeSearch::count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
@@ -470,6 +392,9 @@ bool ModeSearch::admits(std::uint32_t ordinal) {
     return true;
   }
   if (gpu.mig_occupancy != 0) {
+    if (index_.open_instances().contains(ordinal) && join_instance(ordinal).found()) {
+      return true;
+    }
     const MigLattice& lattice = MigLattice::of(GpuModelId{gpu.model});
     return std::any_of(
         demand_->instances[gpu.model].begin(), demand_->instances[gpu.model].end(), [&](const ModeInstance& instance) {

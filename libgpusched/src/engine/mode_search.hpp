@@ -28,6 +28,9 @@ struct ModeCandidate {
   bool found() const { return ordinal != IndexBitset::none; }
 };
 
+/// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
+inline constexpr std::size_t search_window = 64;
+
 /// Looks for the cheapest way to run one job that states intent: every mode a candidate on one scale.
 class ModeSearch {
  public:
@@ -73,7 +76,20 @@ class ModeSearch {
   };
 
   void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
-  void search_instances(std::uint32_t begin, std::uint32_t end);
+  void search_instances(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  /// The instance that `alone` would have, with room for others.
+  ModeCandidate opened_for_turns(ModeCandidate alone, std::uint16_t model) const;
+  /// Time-sliced instances with a place for one more tenant.
+  void search_open_instances(std::uint32_t begin, std::uint32_t end);
+  /// The cheapest time-sliced instance of a GPU that takes the job as one more tenant, if it costs less than the best
+  /// of this mode so far.
+  ModeCandidate join_instance(std::uint32_t ordinal);
+  /// The job's own predicted slowdown among the tenants, or 0 where somebody would be slowed too much.
+  double slowdown_in(const ModeIndex::Instance& instance, std::uint16_t model);
+  /// Of the room that a time-sliced instance has left.
+  double instance_value(double size, double headroom) const {
+    return rules_.weights.instance_room * (1.0 - rules_.weights.wholeness) * size * headroom;
+  }
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);

@@ -151,7 +151,7 @@ class NodeRanking::Contest {
     }
     for (std::size_t i = 0; i < std::min(a.gpus.size(), b.gpus.size()); ++i) {
       const auto gpu_key = [](const GpuState& g) {
-        return std::tuple(g.free_milli, g.mig_occupancy, g.mig_labels, g.tenants, g.free_memory_mib);
+        return std::tuple(g.free_milli, g.mig_occupancy, g.mig_labels, g.tenants, g.free_memory_mib, g.sliced_starts);
       };
       if (gpu_key(a.gpus[i]) != gpu_key(b.gpus[i])) {
         return gpu_key(a.gpus[i]) < gpu_key(b.gpus[i]) ? -1 : 1;

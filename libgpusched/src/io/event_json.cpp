@@ -181,10 +181,10 @@ Json to_json(const Candidate& place, const ClusterState& state) {
       gpu["size"] = part.range.size;
     } else {
       gpu["milli"] = part.share_milli;
-      if (part.memory_mib > 0) gpu["memory_mib"] = part.memory_mib;
-      if (part.sharing != PartitionSharing::exclusive) {
-        gpu["sharing"] = partition_sharing_names[static_cast<std::size_t>(part.sharing)];
-      }
+    }
+    if (part.memory_mib > 0) gpu["memory_mib"] = part.memory_mib;
+    if (part.sharing != PartitionSharing::exclusive) {
+      gpu["sharing"] = partition_sharing_names[static_cast<std::size_t>(part.sharing)];
     }
     gpus.push_back(std::move(gpu));
   }
@@ -221,16 +221,19 @@ Result<Candidate> candidate_from_json(const Json& json, const ClusterState& stat
       }
     } else {
       const auto milli = gpu.at("milli").get<std::int64_t>();
-      const auto memory_mib = gpu.value("memory_mib", std::int64_t{0});
-      if (milli < 1 || milli > milli_per_unit || memory_mib < 0 || memory_mib >= (std::int64_t{1} << 31)) {
+      if (milli < 1 || milli > milli_per_unit) {
         return malformed("share out of range: " + gpu.dump());
       }
-      if (!enum_from(partition_sharing_names, gpu.value("sharing", "exclusive"), part.sharing)) {
-        return malformed("share with an unknown sharing: " + gpu.dump());
-      }
       part.share_milli = static_cast<std::uint16_t>(milli);
-      part.memory_mib = static_cast<std::int32_t>(memory_mib);
     }
+    const auto memory_mib = gpu.value("memory_mib", std::int64_t{0});
+    if (memory_mib < 0 || memory_mib >= (std::int64_t{1} << 31)) {
+      return malformed("share out of range: " + gpu.dump());
+    }
+    if (!enum_from(partition_sharing_names, gpu.value("sharing", "exclusive"), part.sharing)) {
+      return malformed("share with an unknown sharing: " + gpu.dump());
+    }
+    part.memory_mib = static_cast<std::int32_t>(memory_mib);
     place.gpus.push_back(part);
   }
   return place;

@@ -141,11 +141,15 @@ GpuLayout layout_of(const ClusterState& cluster, NodeId node, std::uint16_t gpu,
         continue;
       }
       layout.mig_enabled = layout.mig_enabled && part.range.size > 0;
+      if (part.takes_turns() && (explained & part.range.mask()) != 0) {
+        continue;  // one more tenant of an instance that is listed
+      }
       explained = static_cast<std::uint16_t>(explained | part.range.mask());
-      layout.partitions.push_back({.profile = part.profile,
-                                   .range = part.range,
-                                   .use = may_move(pod) ? PartitionUse::movable : PartitionUse::pinned,
-                                   .pod = pod});
+      layout.partitions.push_back(
+          {.profile = part.profile,
+           .range = part.range,
+           .use = may_move(pod) && !part.takes_turns() ? PartitionUse::movable : PartitionUse::pinned,
+           .pod = pod});
     }
   }
   const GpuState& state = cluster.node(node).state.gpus[gpu];

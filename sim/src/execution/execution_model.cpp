@@ -36,7 +36,8 @@ void ExecutionModel::started(std::uint32_t job, std::span<const Candidate> place
       count_violations(job, slot);
       slots_[job].push_back(slot);
       const PartitionSharing sharing = partitions_.sharing(place.node, part);
-      mode_[job] = part.range.size > 0                       ? StartMode::mig
+      mode_[job] = part.takes_turns()                        ? StartMode::time_sliced_mig
+                   : part.range.size > 0                     ? StartMode::mig
                    : sharing == PartitionSharing::mps        ? StartMode::mps
                    : sharing == PartitionSharing::time_slice ? StartMode::time_slice
                                                              : StartMode::whole;

@@ -8,7 +8,7 @@ const char* to_string(GoodputClass goodput_class) {
 }
 
 const char* to_string(StartMode mode) {
-  constexpr std::array<const char*, start_mode_count> names = {"whole", "mig", "time_slice", "mps"};
+  constexpr std::array<const char*, start_mode_count> names = {"whole", "mig", "time_slice", "mps", "time_sliced_mig"};
   return names[static_cast<std::size_t>(mode)];
 }
 

@@ -474,7 +474,7 @@ TEST(ExecutionModelTest, GoodputIsWorkWithinTheSloInTheWindow) {
   EXPECT_NEAR(summary.balanced_goodput, .2 * 1700 / 1800, 1e-9);
   EXPECT_DOUBLE_EQ(summary.slo_attainment, 1);
   EXPECT_DOUBLE_EQ(summary.unserved, .5) << "of the two that were submitted in the window";
-  EXPECT_EQ(summary.starts, (std::array<std::int64_t, start_mode_count>{1, 0, 0, 0}));
+  EXPECT_EQ(summary.starts, (std::array<std::int64_t, start_mode_count>{1, 0, 0, 0, 0}));
 }
 
 TEST(ExecutionModelTest, WorkOfAJobThatMissesItsSloIsNoGoodput) {
@@ -487,7 +487,7 @@ TEST(ExecutionModelTest, WorkOfAJobThatMissesItsSloIsNoGoodput) {
   const ExecutionSummary summary = world.model.summary(at(4000), equal_shares);
   EXPECT_NEAR(summary.goodput, 1000.0 / 16'000, 1e-9);
   EXPECT_DOUBLE_EQ(summary.slo_attainment, .5);
-  EXPECT_EQ(summary.starts, (std::array<std::int64_t, start_mode_count>{0, 0, 0, 2}));
+  EXPECT_EQ(summary.starts, (std::array<std::int64_t, start_mode_count>{0, 0, 0, 2, 0}));
 }
 
 TEST(ExecutionModelTest, BalancedGoodputCapsAClassThatWorksOffItsBacklog) {

@@ -12,20 +12,33 @@ namespace gpusched {
 
 /// One GPU, share or MIG instance of one pod.
 struct GpuAssignment {
-  std::uint16_t gpu = 0;                                   ///< index within the node
-  std::uint16_t share_milli = 0;                           ///< of the MIG-off device; 0 for an instance
-  SliceRange range;                                        ///< of the instance; size 0 otherwise
-  MigProfileId profile;                                    ///< of the instance; invalid otherwise
-  std::uint8_t mig_labels = 0;                             ///< MigLabel bits that the instance takes
-  PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a share that a choice of mode placed
-  std::int32_t memory_mib = 0;  ///< taken from the device's memory; 0 for whole devices and instances
+  std::uint16_t gpu = 0;          ///< index within the node
+  std::uint16_t share_milli = 0;  ///< of the MIG-off device; 0 for an instance
+  SliceRange range;               ///< of the instance; size 0 otherwise
+  MigProfileId profile;           ///< of the instance; invalid otherwise
+  std::uint8_t mig_labels = 0;    ///< MigLabel bits that the instance takes
+  /// Of a share that a choice of mode placed, or of an instance whose tenants take turns.
+  PartitionSharing sharing = PartitionSharing::exclusive;
+  /// Taken from the memory of the device, or of an instance whose tenants take turns; 0 for what one pod has alone.
+  std::int32_t memory_mib = 0;
 
   friend bool operator==(const GpuAssignment&, const GpuAssignment&) = default;
+
+  /// Whether it is a tenant's part of a MIG instance that several may have by turns.
+  bool takes_turns() const { return range.size > 0 && sharing == PartitionSharing::time_slice; }
 };
 
 /// Puts a part on a device state, which must have room, or takes it off again.
 inline void add_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenants) {
   if (part.range.size > 0) {
+    if (part.takes_turns()) {
+      const int bit = 1 << part.range.start;
+      if ((gpu.sliced_starts & bit) != 0) {
+        gpu.tenants = static_cast<std::uint16_t>(gpu.tenants + (1 << (2 * part.range.start)));
+        return;
+      }
+      gpu.sliced_starts = static_cast<std::uint8_t>(gpu.sliced_starts | bit);
+    }
     gpu.mig_occupancy = static_cast<std::uint16_t>(gpu.mig_occupancy | part.range.mask());
     gpu.mig_labels = static_cast<std::uint8_t>(gpu.mig_labels | part.mig_labels);
     return;
@@ -43,6 +56,13 @@ inline void add_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenan
 
 inline void remove_part(GpuState& gpu, const GpuAssignment& part, bool counts_tenants) {
   if (part.range.size > 0) {
+    if (part.takes_turns()) {
+      if (gpu.turn_takers(part.range.start) > 1) {
+        gpu.tenants = static_cast<std::uint16_t>(gpu.tenants - (1 << (2 * part.range.start)));
+        return;
+      }
+      gpu.sliced_starts = static_cast<std::uint8_t>(gpu.sliced_starts & ~(1 << part.range.start));
+    }
     gpu.mig_occupancy = static_cast<std::uint16_t>(gpu.mig_occupancy & ~part.range.mask());
     gpu.mig_labels = static_cast<std::uint8_t>(gpu.mig_labels & ~part.mig_labels);
     return;

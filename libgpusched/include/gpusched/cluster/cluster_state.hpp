@@ -109,7 +109,8 @@ class ClusterState {
   const JobProfile* profile(std::string_view name) const;
   /// Changes whenever a profile is loaded.
   std::uint64_t profiles_version() const { return profiles_version_; }
-  /// The tenants of a device that a choice of mode opened, by request class; their order means nothing.
+  /// The tenants of a device that a choice of mode opened, by request class; their order means nothing. None of a
+  /// device that is cut.
   std::span<const RequestClassId> tenants(NodeId node, std::uint16_t gpu) const;
 
   /// From now on changes of single GPUs are noted, for take_changed_gpus().
@@ -170,6 +171,11 @@ class ClusterState {
   Status check_count(const GpuRequest& request, const Node& node, NodeId id, std::span<const PodId> leaving) const;
   /// As many whole devices take newcomers as units are left.
   void hold_beyond_count(NodeId id, std::size_t resource);
+  /// Whether one more tenant finds its kind on an instance whose tenants take turns, and memory left there.
+  bool joins_instance(const Candidate& placement, std::size_t index, const GpuState& gpu,
+                      std::span<const PodId> leaving, const PodMove* moved) const;
+  /// Whether the part's units are taken or come free with it: not with a tenant beside others.
+  bool moves_units(NodeId node, const GpuAssignment& part, int direction) const;
   void count_mig(const Node& node, int direction);
   Status hold(NodeId id, std::uint16_t gpu, bool held);
   void move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction);

@@ -18,13 +18,18 @@ struct GpuState {
   std::uint16_t mig_occupancy = 0;                         ///< occupied placement units, bit i = unit i
   std::uint8_t mig_labels = 0;                             ///< MigLabel bits of the instances placed
   PartitionSharing sharing = PartitionSharing::exclusive;  ///< of a device that a choice of mode opened for sharing
-  std::uint16_t tenants = 0;  ///< shares placed; counted where the node limits them or a choice of mode made them
-  bool held = false;          ///< kept free for somebody: takes no newcomer
+  /// Shares placed; counted where the node limits them or a choice of mode made them. Of a GPU cut by MIG: two bits for
+  /// each unit where a time-sliced instance may start, its tenants less one.
+  std::uint16_t tenants = 0;
+  bool held = false;                 ///< kept free for somebody: takes no newcomer
+  std::uint8_t sliced_starts = 0;    ///< bit i: the tenants of the instance that starts at unit i take turns
   std::int32_t free_memory_mib = 0;  ///< of the MIG-off device; -1 = unknown
 
   friend bool operator==(const GpuState&, const GpuState&) = default;
 
   bool idle() const { return free_milli == milli_per_unit && mig_occupancy == 0; }
+  /// Tenants of the time-sliced instance that starts at a unit; 0 where none does.
+  int turn_takers(int start) const { return (sliced_starts >> start & 1) != 0 ? 1 + (tenants >> (2 * start) & 3) : 0; }
   /// Whether MIG instances can be created on it.
   bool takes_instances() const { return free_milli == milli_per_unit && !held; }
   /// Milli-GPU that stated shares can still take: none once MIG cuts the GPU, a choice of mode opened it, or it is
@@ -33,6 +38,11 @@ struct GpuState {
     return mig_occupancy == 0 && sharing == PartitionSharing::exclusive && !held ? free_milli : 0;
   }
 };
+
+/// A time-sliced MIG instance has at most this many tenants, and starts at one of the first units: a GpuState counts
+/// them in what a GPU that is not cut needs for its shares.
+inline constexpr int most_turn_takers = 4;
+inline constexpr int time_sliced_starts = 8;
 
 /// Capped labels in use on one GPU. A GPU takes one instance of each kind, and +me.all excludes +me and plain ones;
 /// -me and +gfx instances take no label (+gfx fits as often as its placements).

@@ -6,21 +6,22 @@
 #include <vector>
 
 #include "gpusched/cluster/gpu_request.hpp"
+#include "gpusched/cluster/gpu_state.hpp"
 #include "gpusched/perf/perf_constants.hpp"
 
 namespace gpusched {
 
 /// The ways to give a job a GPU, or a part of one.
-enum class ModeKind : std::uint8_t { whole, mig, time_slice, mps };
-inline constexpr std::size_t mode_kind_count = 4;
+enum class ModeKind : std::uint8_t { whole, mig, time_slice, mps, time_sliced_mig };
+inline constexpr std::size_t mode_kind_count = 5;
 
-/// "whole", "mig", "time_slice", "mps".
+/// "whole", "mig", "time_slice", "mps", "time_sliced_mig".
 std::string_view to_string(ModeKind mode);
 
 /// A set of modes, bit i = ModeKind i.
 using ModeSet = std::uint8_t;
 constexpr ModeSet mode_bit(ModeKind mode) { return static_cast<ModeSet>(1U << static_cast<unsigned>(mode)); }
-inline constexpr ModeSet all_modes = 0xf;
+inline constexpr ModeSet all_modes = 0x1f;
 
 /// What may keep a job off a shared GPU besides the number of tenants.
 enum class ModeGuard : std::uint8_t {
@@ -35,12 +36,13 @@ enum class MigLayout : std::uint8_t { dynamic, balanced, smallest, mixed };
 
 /// Constants of the cost of a candidate, in GPU equivalents. Origin: docs/policies/auto.md.
 struct ModeWeights {
-  double wholeness = 0.15;   ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
-  double mig_linear = 0.85;  ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
-  double spread = 0.2;       ///< share of a tenant's spread that counts as load of its GPU
-  double delay = 0.5;        ///< times setup time over expected duration
-  double mps_bonus = 0.15;   ///< MPS goes first where it is allowed
-  double margin = 1.0;       ///< of the tolerated slowdown that may be used up by prediction
+  double wholeness = 0.15;      ///< w7: value of an idle GPU that is lost as soon as it is cut or opened
+  double mig_linear = 0.85;     ///< share of a cut GPU's value that counts free slices; the rest counts what still fits
+  double spread = 0.2;          ///< share of a tenant's spread that counts as load of its GPU
+  double delay = 0.5;           ///< times setup time over expected duration
+  double mps_bonus = 0.15;      ///< MPS goes first where it is allowed
+  double instance_room = 0.85;  ///< value of the room left on a time-sliced instance, against as much on a shared GPU
+  double margin = 1.0;          ///< of the tolerated slowdown that may be used up by prediction
 
   friend bool operator==(const ModeWeights&, const ModeWeights&) = default;
 };
@@ -67,6 +69,7 @@ struct ModeRules {
   std::array<ModeSet, 5> modes_of_class = {all_modes, all_modes, all_modes, all_modes, all_modes};  ///< by JobClass
   std::int32_t time_slice_tenants = 8;
   std::int32_t mps_tenants = 8;
+  std::int32_t instance_tenants = most_turn_takers;  ///< of a time-sliced MIG instance
   ModeGuard guard = ModeGuard::slowdown;
   bool respects_trust = true;  ///< MPS inside one trust domain only
   bool shares_first = false;   ///< a job that may share takes a whole GPU only where nothing else is left

@@ -21,9 +21,9 @@ constexpr bool is_service(GoodputClass goodput_class) {
 }
 
 /// How a job got its GPU.
-enum class StartMode : std::uint8_t { whole, mig, time_slice, mps };
-inline constexpr std::size_t start_mode_count = 4;
-/// "whole", "mig", "time_slice", "mps".
+enum class StartMode : std::uint8_t { whole, mig, time_slice, mps, time_sliced_mig };
+inline constexpr std::size_t start_mode_count = 5;
+/// "whole", "mig", "time_slice", "mps", "time_sliced_mig".
 const char* to_string(StartMode mode);
 
 /// What jobs got out of the GPUs within the measuring window. Formulas: docs/models/execution.md.
