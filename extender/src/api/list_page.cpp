@@ -96,7 +96,8 @@ Result<WatchLine> read_watch_line(std::string_view line) {
   } catch (const simdjson::simdjson_error& problem) {  // the library's own errors become values here
     return no_json("a watch event", problem);
   }
-  if (event.type.empty() || event.object.empty()) {
+  // Skipped subtrees are not validated: an object may seem to end at a bracket.
+  if (event.type.empty() || event.object.empty() || event.object.back() != '}') {
     return Error{.code = ErrorCode::data_loss,
                  .message = "a watch event without type or object",
                  .file = {},
