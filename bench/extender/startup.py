@@ -2,9 +2,12 @@
 """How soon the extender is ready on a large cluster, and what it weighs then.
 
     bench/extender/startup.py [--nodes 15000] [--pods 100000] [--node-kb 20] [--extender build/release/bin/gpusched-extender]
+    bench/extender/startup.py --nodes 5000 --pods 20000 --load
 
 Serves paged lists of GPU nodes and of bound pods on loopback as an API server does (plain HTTP, made in advance, so
 that the server costs little), starts the extender on them, waits for /readyz, and prints seconds and resident memory.
+With --load it then sends 50 node and 200 pod updates per second down the watches and has filter_load (built beside the
+extender) ask filter and prioritize. Times are the client's: parse, decide, answer and loopback together.
 """
 
 import argparse
@@ -58,7 +61,19 @@ def pages(kind, objects, limit):
     return out
 
 
-def serve(lists, limit):
+def watch_lines(kind, objects, count):
+    """Updates of the first `count` objects: what changes is a label, and the version."""
+    out = []
+    for version, text in enumerate(objects[:count], start=2_000_000):
+        item = json.loads(text)
+        item["metadata"]["resourceVersion"] = str(version)
+        item["metadata"].setdefault("labels", {})["bench/tick"] = str(version)
+        out.append(json.dumps({"type": "MODIFIED", "object": {"kind": kind, "apiVersion": "v1", **item}},
+                              separators=(",", ":")).encode() + b"\n")
+    return out
+
+
+def serve(lists, limit, updates, per_second):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -68,11 +83,15 @@ def serve(lists, limit):
         def do_GET(self):
             url = urlparse(self.path)
             query = parse_qs(url.query)
-            if "watch" in query:  # a quiet cluster
+            if "watch" in query:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                time.sleep(600)
+                kind = url.path.rsplit("/", 1)[1]
+                for i in range(10 ** 9):
+                    time.sleep(1 / per_second[kind] if per_second[kind] else 600)
+                    line = updates[kind][i % len(updates[kind])] if updates[kind] else b"\n"
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
                 return
             body = lists[url.path.rsplit("/", 1)[1]][int(query.get("continue", ["0"])[0]) // limit]
             self.send_response(200)
@@ -94,12 +113,18 @@ def resident_mb(pid, field):
     return 0.0
 
 
+def cpu_s(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=15000)
     parser.add_argument("--pods", type=int, default=100000)
     parser.add_argument("--node-kb", type=int, default=20)
+    parser.add_argument("--load", action="store_true")
     parser.add_argument("--extender", default=os.path.join(root, "build/release/bin/gpusched-extender"))
     arguments = parser.parse_args()
 
@@ -107,10 +132,13 @@ def main():
     def compact(value):
         return json.dumps(value, separators=(",", ":"))
 
-    lists = {"nodes": pages("Node", [compact(node(i, arguments.node_kb * 1000)) for i in range(arguments.nodes)], limit),
-             "pods": pages("Pod", [compact(pod(i, arguments.nodes)) for i in range(arguments.pods)], limit)}
+    nodes = [compact(node(i, arguments.node_kb * 1000)) for i in range(arguments.nodes)]
+    pods = [compact(pod(i, arguments.nodes)) for i in range(arguments.pods)]
+    lists = {"nodes": pages("Node", nodes, limit), "pods": pages("Pod", pods, limit)}
+    updates = {"nodes": watch_lines("Node", nodes, 500), "pods": watch_lines("Pod", pods, 2000)}
+    del nodes, pods
     megabytes = {kind: sum(map(len, bodies)) / 1e6 for kind, bodies in lists.items()}
-    port = serve(lists, limit)
+    port = serve(lists, limit, updates, {"nodes": 50, "pods": 200} if arguments.load else {"nodes": 0, "pods": 0})
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = os.path.join(folder, "kubeconfig")
         with open(kubeconfig, "w") as file:
@@ -133,6 +161,15 @@ def main():
                 sys.exit("startup: the extender did not become ready")
             print(f"{arguments.nodes} nodes ({megabytes['nodes']:.0f} MB of JSON), {arguments.pods} pods ({megabytes['pods']:.0f} MB): "
                   f"ready after {ready:.2f} s, resident {resident_mb(process.pid, 'VmRSS'):.0f} MB, peak {resident_mb(process.pid, 'VmHWM'):.0f} MB")
+            if arguments.load:
+                load = os.path.join(os.path.dirname(arguments.extender), "filter_load")
+                common = [load, "--port", listen.rsplit(":", 1)[1], "--nodes", str(arguments.nodes), "--seconds", "5"]
+                for more in (["--names", "500"], ["--names", "5000"], ["--names", "500", "--verb", "prioritize"],
+                             ["--names", "5000", "--verb", "prioritize"], ["--names", "500", "--connections", "8"],
+                             ["--names", "700", "--full-kb", "16"]):
+                    used = cpu_s(process.pid)
+                    print(subprocess.run(common + more, capture_output=True, text=True, check=True).stdout.strip() +
+                          f"; extender used {(cpu_s(process.pid) - used) / 5:.2f} cores", flush=True)
         finally:
             process.kill()
             process.wait()
