@@ -169,7 +169,6 @@ void step(RandomModeCluster& cluster, Arrive arrive) {
 
 TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
   std::map<PartitionSharing, int> shared;
-  int took_turns = 0;  // on instances where somebody was
   for (std::uint64_t stream = 0; stream < streams; ++stream) {
     SCOPED_TRACE("stream " + std::to_string(stream));
     RandomModeCluster cluster(stream);
@@ -180,10 +179,6 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
           expect_newcomer_breaks_no_limit(cluster.engine().state(), *bind, request);
           const GpuAssignment& part = bind->candidate.gpus[0];
           shared[part.sharing] += part.range.size == 0 ? 1 : 0;
-          took_turns +=
-              part.takes_turns() && tenants_of_instance(cluster.engine().state(), bind->candidate.node, part).size() > 1
-                  ? 1
-                  : 0;
         }
       });
       expect_rules_hold(cluster.engine().state());
@@ -192,7 +187,38 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
   }
   EXPECT_GT(shared[PartitionSharing::time_slice], 200);
   EXPECT_GT(shared[PartitionSharing::mps], 200);
-  EXPECT_GT(took_turns, 200);
+}
+
+TEST(ModeChoicePropertyTest, HardRulesHoldOnTimeSlicedInstances) {
+  int joined = 0;
+  int stayed_alone = 0;  // isolated
+  for (std::uint64_t stream = 0; stream < streams; ++stream) {
+    SCOPED_TRACE("stream " + std::to_string(stream));
+    RandomModeCluster cluster(stream, "auto:instance_room=1,wholeness=0.5,class_lead=1");
+    for (int i = 0; i < steps; ++i) {
+      GpuRequest request = measured_intent(cluster);
+      request.job_class = cluster.below(2) == 0 ? JobClass::batch : JobClass::always_on;
+      request.trust_domain.clear();
+      request.mode = SharingMode::unstated;
+      request.max_slowdown = 2 + 0.001 * cluster.below(9000);
+      if (cluster.below(4) == 0) {
+        cluster.leave();
+        continue;
+      }
+      const Decision decision = cluster.arrive(request);
+      const ClusterState& state = cluster.engine().state();
+      if (const auto* bind = std::get_if<Bind>(&decision)) {
+        const GpuAssignment& part = bind->candidate.gpus[0];
+        expect_newcomer_breaks_no_limit(state, *bind, request);
+        joined += part.takes_turns() && tenants_of_instance(state, bind->candidate.node, part).size() > 1 ? 1 : 0;
+        stayed_alone += part.range.size > 0 && request.isolation != Isolation::none ? 1 : 0;
+      }
+      expect_rules_hold(state);
+    }
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(joined, 100);
+  EXPECT_GT(stayed_alone, 100);
 }
 
 TEST(ModeChoicePropertyTest, TheUsersOwnModeWins) {
