@@ -86,11 +86,11 @@ func rightsAreLeast(c *cluster) {
 	must(c.t, patchNode(`{"metadata":{"annotations":{"gpusched.io/released":"3"}}}`))
 	pods := client.CoreV1().Pods(harness.Namespace)
 	for what, err := range map[string]error{
-		"delete a pod":   pods.Delete(c.t.Context(), "x", metav1.DeleteOptions{}),
-		"create a pod":   errorOf(pods.Create(c.t.Context(), harness.CPUPod.Pod("x"), metav1.CreateOptions{})),
-		"read a secret":  errorOf(client.CoreV1().Secrets("kube-system").Get(c.t.Context(), "x", metav1.GetOptions{})),
-		"delete a node":  client.CoreV1().Nodes().Delete(c.t.Context(), gpuNode, metav1.DeleteOptions{}),
-		"another lease":  errorOf(client.CoordinationV1().Leases("kube-system").Get(c.t.Context(), "kube-scheduler", metav1.GetOptions{})),
+		"delete a pod":    pods.Delete(c.t.Context(), "x", metav1.DeleteOptions{}),
+		"create a pod":    errorOf(pods.Create(c.t.Context(), harness.CPUPod.Pod("x"), metav1.CreateOptions{})),
+		"read a secret":   errorOf(client.CoreV1().Secrets("kube-system").Get(c.t.Context(), "x", metav1.GetOptions{})),
+		"delete a node":   client.CoreV1().Nodes().Delete(c.t.Context(), gpuNode, metav1.DeleteOptions{}),
+		"another lease":   errorOf(client.CoordinationV1().Leases("kube-system").Get(c.t.Context(), "kube-scheduler", metav1.GetOptions{})),
 		"lease elsewhere": errorOf(client.CoordinationV1().Leases("default").Get(c.t.Context(), "gpusched-extender", metav1.GetOptions{})),
 	} {
 		if !apierrors.IsForbidden(err) {
