@@ -18,6 +18,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/libgpusched/include/ ${GPUSCHED_GENERATE
 if(TARGET gpusched-sim)
   install(TARGETS gpusched-sim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET gpusched-extender)
+  install(TARGETS gpusched-extender RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy DESTINATION ${CMAKE_INSTALL_DATADIR}/gpusched)
+endif()
 
 install(EXPORT gpuschedTargets NAMESPACE gpusched:: DESTINATION ${gpusched_package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gpuschedConfig.cmake.in

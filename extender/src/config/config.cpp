@@ -178,10 +178,10 @@ Status check_config(const ExtenderConfig& config) {
   }
   const Result<PolicyChoice> policy = parse_policy(config.policy);
   if (!policy) {
-    return policy.error();
+    return config_error("policy: " + policy.error().message, policy.error().remedy);
   }
   if (const auto made = make_policy(policy.value(), 0); !made) {
-    return made.error();
+    return config_error("policy: " + made.error().message, made.error().remedy);
   }
   if (!config.state_file.empty() && config.leader_election) {
     return config_error("a snapshot has no leader election", "Drop leaderElection, or --state");

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const (
@@ -65,10 +62,24 @@ const restartAfter = 200 * time.Millisecond
 
 // StartExtender starts the program with the given --candidates (1, N or all) and waits for /readyz.
 func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgram, candidates string, env ...string) (*Extender, error) {
+	e, err := c.LaunchExtender(ctx, program, "extender", extenderAccount, []string{"--candidates", candidates}, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.WaitReady(ctx); err != nil {
+		e.Kill()
+		return nil, err
+	}
+	return e, nil
+}
+
+// LaunchExtender starts the program with these flags, as a ServiceAccount of kube-system, and waits for nothing: a
+// follower never becomes ready. The log is NAME.log.
+func (c *ControlPlane) LaunchExtender(ctx context.Context, program ExtenderProgram, name, account string, flags []string, env ...string) (*Extender, error) {
 	if err := c.grantExtender(ctx); err != nil {
 		return nil, err
 	}
-	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, extenderNamespace, extenderAccount)
+	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, extenderNamespace, account)
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +88,15 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 		return nil, err
 	}
 	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{}), next: restart{after: restartAfter}}
-	args := []string{"--kubeconfig", kubeconfig, "--listen", address, "--candidates", candidates, "--log-level", "info"}
+	args := append([]string{"--kubeconfig", kubeconfig, "--listen", address, "--log-level", "info"}, flags...)
 	if program.IsReal {
 		if err := os.MkdirAll(c.EventLogs(), 0o755); err != nil {
 			return nil, err
 		}
 		args = append(args, "--event-log", c.EventLogs())
 	}
-	e.Process = NewProcess(c.Dir, "extender", program.Path, args)
-	if err := e.Start(env...); err != nil {
-		return nil, err
-	}
-	if err := e.WaitReady(ctx); err != nil {
-		e.Kill()
-		return nil, err
-	}
-	return e, nil
+	e.Process = NewProcess(c.Dir, name, program.Path, args)
+	return e, e.Start(env...)
 }
 
 // EventLogs is the folder in which the extender leaves one event log per run.
@@ -199,27 +203,8 @@ func (e *Extender) Metric(name string) (sum float64, found bool, err error) {
 	return sum, found, nil
 }
 
-// grantExtender gives the extender's ServiceAccount what it needs and no more. Safe to repeat.
+// grantExtender gives the extender's ServiceAccount the rights that the project ships. Safe to repeat.
 func (c *ControlPlane) grantExtender(ctx context.Context) error {
-	if dir := os.Getenv("GPUSCHED_MANIFESTS"); dir != "" {
-		return c.ApplyManifests(ctx, dir)
-	}
-	read := []string{"get", "list", "watch"}
-	rules := []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: append([]string{"patch"}, read...)},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
-		{APIGroups: []string{""}, Resources: []string{"pods/binding"}, Verbs: []string{"create"}},
-		{APIGroups: []string{"", "events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch", "update"}},
-		{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: read},
-		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create", "get", "update", "patch"}},
-	}
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: extenderAccount}, Rules: rules}
-	if _, err := c.Admin.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); ignoreExists(err) != nil {
-		return err
-	}
-	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: extenderAccount},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: extenderAccount},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: extenderNamespace, Name: extenderAccount}}}
-	_, err := c.Admin.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{})
-	return ignoreExists(err)
+	dir := ManifestsDir()
+	return c.ApplyManifests(ctx, filepath.Join(dir, "rbac.yaml"), filepath.Join(dir, "node-patch-policy.yaml"))
 }

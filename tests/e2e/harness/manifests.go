@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,12 +20,17 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// ApplyManifests creates every object of dir/*.yaml that the API server knows the kind of; what exists stays as it is.
-func (c *ControlPlane) ApplyManifests(ctx context.Context, dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no *.yaml in %s (%v)", dir, err)
+// ManifestsDir is GPUSCHED_MANIFESTS, else the deploy folder of this checkout.
+func ManifestsDir() string {
+	if dir := os.Getenv("GPUSCHED_MANIFESTS"); dir != "" {
+		return dir
 	}
+	_, source, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(source), "..", "..", "..", "deploy")
+}
+
+// ApplyManifests creates every object of the files; an unknown field is an error, what exists stays as it is.
+func (c *ControlPlane) ApplyManifests(ctx context.Context, files ...string) error {
 	groups, err := restmapper.GetAPIGroupResources(c.Admin.Discovery())
 	if err != nil {
 		return err
@@ -59,7 +65,7 @@ func applyFile(ctx context.Context, client dynamic.Interface, mapper meta.RESTMa
 			return err
 		}
 		kind := object.GroupVersionKind()
-		if len(object.Object) == 0 || kind.Kind == "KubeSchedulerConfiguration" {
+		if len(object.Object) == 0 {
 			continue
 		}
 		mapping, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -70,7 +76,7 @@ func applyFile(ctx context.Context, client dynamic.Interface, mapper meta.RESTMa
 		if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 			target = client.Resource(mapping.Resource).Namespace(object.GetNamespace())
 		}
-		if _, err := target.Create(ctx, object, metav1.CreateOptions{}); ignoreExists(err) != nil {
+		if _, err := target.Create(ctx, object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}); ignoreExists(err) != nil {
 			return fmt.Errorf("%s %s: %w", kind.Kind, object.GetName(), err)
 		}
 	}

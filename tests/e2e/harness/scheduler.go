@@ -60,13 +60,23 @@ percentageOfNodesToScore: %d
 // StartScheduler starts kube-scheduler as user system:kube-scheduler and waits until it is healthy. A scheduler that
 // runs is stopped first.
 func (c *ControlPlane) StartScheduler(ctx context.Context, config SchedulerConfig) error {
-	c.StopScheduler()
-	kubeconfig, err := c.writeKubeconfig("kube-scheduler", schedulerToken)
+	kubeconfig, err := c.SchedulerKubeconfig()
 	if err != nil {
 		return err
 	}
+	return c.StartSchedulerWith(ctx, config.yaml(kubeconfig), kubeconfig)
+}
+
+// SchedulerKubeconfig is the file of user system:kube-scheduler.
+func (c *ControlPlane) SchedulerKubeconfig() (string, error) {
+	return c.writeKubeconfig("kube-scheduler", schedulerToken)
+}
+
+// StartSchedulerWith is StartScheduler with a KubeSchedulerConfiguration as text, which names the kubeconfig.
+func (c *ControlPlane) StartSchedulerWith(ctx context.Context, config, kubeconfig string) error {
+	c.StopScheduler()
 	configFile := filepath.Join(c.Dir, "kube-scheduler.yaml")
-	if err := os.WriteFile(configFile, []byte(config.yaml(kubeconfig)), 0o644); err != nil {
+	if err := os.WriteFile(configFile, []byte(config), 0o644); err != nil {
 		return err
 	}
 	address, err := FreeAddress()
