@@ -78,7 +78,7 @@ std::string Verbs::write_binding(const BindArgs& args, const Promise& promise) {
   }
   if (written) {
     if (pod->stage == PodStage::binding) {
-      view_.confirm(*pod, options_.now());
+      view_.confirm(*pod, pod->node, options_.now());
     }
     return {};
   }

@@ -309,8 +309,8 @@ void ClusterView::start_binding(LivePod& pod, TimeNs now) {
   pod.deadline_ns = now + options_.binding_ns;
 }
 
-void ClusterView::confirm(LivePod& pod, TimeNs now) {
-  bind_reported(pod, engine_->state().node(pod.node).spec.name, now);
+void ClusterView::confirm(LivePod& pod, NodeId node, TimeNs now) {
+  bind_reported(pod, engine_->state().node(node).spec.name, now);
 }
 
 void ClusterView::release(LivePod& pod, TimeNs now) {

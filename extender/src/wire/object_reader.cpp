@@ -324,6 +324,7 @@ bool read_pod_field(JsonReader& reader, std::string_view key, ondemand::value va
 }
 
 void finish_pod(PodObject& pod) {
+  pod.has_scheduling_group = !pod.pod_group.empty();
   pod.spec.name = pod.name;
   pod.names_gpu = names_gpu(pod.spec);
   if (pod.pod_group.empty()) {

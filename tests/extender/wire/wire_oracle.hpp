@@ -140,6 +140,7 @@ inline PodObject pod_of(const Json& object, std::vector<ContainerShape>* shapes 
     pod.spec.priority = static_cast<std::int32_t>(value);
   }
   pod.pod_group = text_at(object_at(spec, "schedulingGroup"), "podGroupName");
+  pod.has_scheduling_group = !pod.pod_group.empty();
   if (pod.pod_group.empty()) {
     pod.pod_group = gang_name(pod.spec);
   }

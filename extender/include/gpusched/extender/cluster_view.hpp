@@ -54,6 +54,7 @@ struct ClusterViewOptions {
 /// How many nodes and pods the view holds, by stage.
 struct ViewCounts {
   std::int64_t nodes = 0, gpu_nodes = 0, pods = 0, pending = 0, held = 0, binding = 0, bound = 0, parked = 0;
+  std::int64_t drift = 0;  ///< pods that the last full list told otherwise than was known; of the first list 0
 };
 
 /// The extender's belief about the cluster: what watches and verbs report, folded into an engine as events. One thread
@@ -88,8 +89,8 @@ class ClusterView {
   void hold(LivePod& pod, const Decision& decision, PodStage stage, TimeNs now);
   /// The place of a held pod is about to be written.
   void start_binding(LivePod& pod, TimeNs now);
-  /// The API server took the binding.
-  void confirm(LivePod& pod, TimeNs now);
+  /// The API server took the binding to that node, whatever has become of the reservation meanwhile.
+  void confirm(LivePod& pod, NodeId node, TimeNs now);
   /// Gives the place back.
   void release(LivePod& pod, TimeNs now);
   /// Releases what has lasted too long; returns how many places became free.

@@ -38,6 +38,7 @@ struct PodObject {
   std::string ns, name, uid, resource_version, node_name, nominated_node_name, scheduler_name, phase;
   bool terminating = false;  ///< metadata.deletionTimestamp is set: it still holds what it has
   bool has_scheduling_gates = false;
+  bool has_scheduling_group = false;  ///< spec.schedulingGroup names one: kube-scheduler's own gang cycle places it
   std::int64_t creation_s = 0;  ///< metadata.creationTimestamp, seconds since 1970; 0 = absent or no RFC 3339 time
   PodSpec spec;
   bool names_gpu = false;  ///< gpusched::names_gpu(spec)
