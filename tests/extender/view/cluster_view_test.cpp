@@ -294,8 +294,8 @@ TEST_F(ClusterViewTest, RecordsDoNotOverlapAfterARestart) {
     PodObject object = live_pod(uid, 1);
     ASSERT_EQ(world.hold(object, {"n1"}), "n1");
     object.node_name = "n1";
-    objects.push_back(with_record(object, "v1;node=n1;resource=nvidia.com/gpu;count=1;parts=" +
-                                              std::to_string(world.gpus(uid)[0])));
+    objects.push_back(
+        with_record(object, "v1;node=n1;resource=nvidia.com/gpu;count=1;parts=" + std::to_string(world.gpus(uid)[0])));
     pod(objects.back());
   }
   view.remove_pod("b", world.now);
