@@ -72,6 +72,11 @@ ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t mo
 }
 
 void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
+  const bool fits_some = std::any_of(index_.models().begin(), index_.models().end(),
+                                     [&](std::uint16_t model) { return !demand_->turns[model].empty(); });
+  if (!fits_some) {
+    return;
+  }
   const IndexBitset& open = index_.open_instances();
   const ModeCandidate& best = best_[static_cast<std::size_t>(ModeKind::time_sliced_mig)];
   std::size_t looked_at = 0;
