@@ -179,7 +179,8 @@ void ModeIndex::refresh_instances(const ClusterState& state, ModeDemands& demand
   }
   std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.start < b.start; });
   for (Instance& instance : instances) {
-    instance.headroom = headroom(instance);
+    instance.headroom = room_left(instance.tenants.size(), instance.free_memory_mib, instance.memory_mib, instance.load,
+                                  instance.limit);
     const auto tenants = static_cast<std::int32_t>(instance.tenants.size());
     if (node.state.schedulable && !gpu.held && tenants < rules_.instance_tenants) {
       set(open_instances_, ordinal, true);
@@ -187,10 +188,11 @@ void ModeIndex::refresh_instances(const ClusterState& state, ModeDemands& demand
   }
 }
 
-double ModeIndex::headroom(const Instance& instance) const {
-  const double places = 1.0 - static_cast<double>(instance.tenants.size()) / rules_.instance_tenants;
-  const double memory = static_cast<double>(instance.free_memory_mib) / std::max(1, instance.memory_mib);
-  const double room = instance.limit > instance.load ? 1.0 - instance.load / instance.limit : 0.0;
+double ModeIndex::room_left(std::size_t tenants, std::int32_t free_memory_mib, std::int32_t memory_mib, double load,
+                            double limit) const {
+  const double places = 1.0 - static_cast<double>(tenants) / rules_.instance_tenants;
+  const double memory = static_cast<double>(free_memory_mib) / std::max(1, memory_mib);
+  const double room = limit > load ? 1.0 - load / limit : 0.0;
   return std::max(0.0, std::min({places, memory, room}));
 }
 

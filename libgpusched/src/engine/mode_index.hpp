@@ -71,7 +71,9 @@ class ModeIndex {
   const IndexBitset& open_instances() const { return open_instances_; }
   /// The time-sliced instances of one of these, by start.
   const std::vector<Instance>& instances(std::uint32_t ordinal) const { return instances_.at(ordinal); }
-  double headroom(const Instance& instance) const;
+  /// Share of its room that an instance with so many tenants has left, 0..1.
+  double room_left(std::size_t tenants, std::int32_t free_memory_mib, std::int32_t memory_mib, double load,
+                   double limit) const;
   const IndexBitset& idle(std::uint16_t model) const { return idle_[model]; }
   /// Idle GPUs of all models that take newcomers.
   std::uint32_t idle_count() const { return idle_count_; }

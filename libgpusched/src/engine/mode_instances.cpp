@@ -10,6 +10,13 @@
 
 namespace gpusched {
 
+namespace {
+
+/// GPUs with open instances looked at before the best is taken: fewer than shared GPUs, each has several instances.
+constexpr std::size_t instance_window = 16;
+
+}  // namespace
+
 void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint32_t end) {
   const GpuIndex& gpus = state_->gpu_index();
   for (const std::uint16_t model : index_.models()) {
@@ -56,20 +63,20 @@ void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint3
 ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t model) const {
   const InstanceTenant& own = *demand_->turns_on(model, alone.profile);
   const GpuModel& gpu = gpu_model(GpuModelId{model});
-  ModeIndex::Instance fresh;
-  fresh.memory_mib = static_cast<std::int32_t>(gpu.profiles[alone.profile.value].memory_mib.value_or(0));
-  fresh.free_memory_mib = fresh.memory_mib - demand_->memory_mib;
-  fresh.load = own.load;
-  fresh.limit = own.limit;
-  fresh.tenants.push_back(request_);
+  const auto memory_mib = static_cast<std::int32_t>(gpu.profiles[alone.profile.value].memory_mib.value_or(0));
+  const double left = index_.room_left(1, memory_mib - demand_->memory_mib, memory_mib, own.load, own.limit);
   alone.mode = ModeKind::time_sliced_mig;
-  alone.value_lost -=
-      instance_value(static_cast<double>(alone.range.size) / gpu.placement_units, index_.headroom(fresh));
+  alone.value_lost -= instance_value(static_cast<double>(alone.range.size) / gpu.placement_units, left);
   alone.cost = cost_of(alone.mode, alone.value_lost, alone.slowdown, alone.setup_s);
   return alone;
 }
 
 void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
+  const bool fits_some = std::any_of(index_.models().begin(), index_.models().end(),
+                                     [&](std::uint16_t model) { return !demand_->turns[model].empty(); });
+  if (!fits_some) {
+    return;
+  }
   const IndexBitset& open = index_.open_instances();
   const ModeCandidate& best = best_[static_cast<std::size_t>(ModeKind::time_sliced_mig)];
   std::size_t looked_at = 0;
@@ -80,7 +87,7 @@ void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
         offer(join);
       }
     }
-    if (++looked_at % search_window == 0 && best.found()) {
+    if (++looked_at % instance_window == 0 && best.found()) {
       break;
     }
   }
@@ -100,13 +107,10 @@ ModeCandidate ModeSearch::join_instance(std::uint32_t ordinal) {
         instance.free_memory_mib < demand_->memory_mib) {
       continue;
     }
-    ModeIndex::Instance after = instance;
-    after.free_memory_mib -= demand_->memory_mib;
-    after.load += own->load;
-    after.limit = std::min(after.limit, own->limit);
-    after.tenants.push_back(request_);
-    const double lost =
-        instance_value(instance.size, instance.headroom) - instance_value(instance.size, index_.headroom(after));
+    const double left =
+        index_.room_left(instance.tenants.size() + 1, instance.free_memory_mib - demand_->memory_mib,
+                         instance.memory_mib, instance.load + own->load, std::min(instance.limit, own->limit));
+    const double lost = instance_value(instance.size, instance.headroom) - instance_value(instance.size, left);
     if (cost_of(ModeKind::time_sliced_mig, lost, 1.0, 0.0) >= to_beat) {
       continue;  // not even as fast as alone would it win: no prediction
     }
