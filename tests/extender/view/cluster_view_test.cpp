@@ -294,8 +294,8 @@ TEST_F(ClusterViewTest, RecordsDoNotOverlapAfterARestart) {
     PodObject object = live_pod(uid, 1);
     ASSERT_EQ(world.hold(object, {"n1"}), "n1");
     object.node_name = "n1";
-    objects.push_back(with_record(object, "v1;node=n1;resource=nvidia.com/gpu;count=1;parts=" +
-                                              std::to_string(world.gpus(uid)[0])));
+    objects.push_back(
+        with_record(object, "v1;node=n1;resource=nvidia.com/gpu;count=1;parts=" + std::to_string(world.gpus(uid)[0])));
     pod(objects.back());
   }
   view.remove_pod("b", world.now);
@@ -366,6 +366,7 @@ TEST_F(ClusterViewTest, PodsWithoutGpusMatterWhenBoundOnly) {
 }
 
 TEST_F(ClusterViewTest, ADriftIsWhatAFullListSaysOtherwise) {
+  node("n1", 8);
   view.begin_pod_list();
   pod(live_pod("a", 1, "n1"));
   pod(live_pod("b", 1));
