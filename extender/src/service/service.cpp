@@ -63,6 +63,7 @@ struct Service::Parts {
   std::optional<EventRecorder> events;
   std::optional<Verbs> verbs;
   std::unique_ptr<HttpServer> server;
+  std::atomic<bool> warned_of_full_nodes{false};
   std::atomic<TimeNs> last_refusal_ns{-refusal_memory_ns};
   std::mutex stop_mutex;
   std::condition_variable stop_signal;
@@ -93,6 +94,7 @@ struct Service::Parts {
 
   MetricsSnapshot snapshot() const {
     MetricsSnapshot shot{.view = view->counts(), .ready = refusal().empty(), .leader = true};
+    shot.drift = shot.view.drift;
     if (!from_snapshot()) {
       const WatchStatus nodes = node_watch->status();
       const WatchStatus pods = pod_watch->status();
@@ -105,13 +107,19 @@ struct Service::Parts {
 
   void observe(const VerbRecord& record) {
     metrics.record(record);
+    if (record.has_full_nodes && !warned_of_full_nodes.exchange(true)) {
+      log(LogLevel::warning,
+          "a scheduler sends whole Nodes: calls are many times slower, and kube-scheduler then scores every node as if "
+          "it were idle",
+          {{"remedy", "set nodeCacheCapable: true for this extender in its KubeSchedulerConfiguration"}});
+    }
     const bool refused = record.result == "wait" || record.result == "infeasible";
     if (refused) {
       last_refusal_ns = now();
     }
     log(record.result == "error" ? LogLevel::warning : LogLevel::debug, record.verb,
         {{"result", std::string(record.result)},
-         {"reason", record.reason},
+         {"reason", record.message.empty() ? record.reason : record.message},
          {"pod", record.ns + "/" + record.pod},
          {"node", record.node},
          {"us", std::to_string(record.duration_ns / 1000)}});
@@ -133,7 +141,7 @@ struct Service::Parts {
                       .is_warning = true,
                       .reason = "GpuNotPlaced",
                       .action = "Filtering",
-                      .note = record.reason});
+                      .note = record.message.empty() ? record.reason : record.message});
     }
   }
 
@@ -275,11 +283,14 @@ void Service::Parts::wake_scheduler() {
   {
     const std::lock_guard lock(view_mutex);
     for (const Node& candidate : view->engine().state().nodes()) {
-      if (!candidate.removed) {
+      if (!candidate.removed && candidate.health != NodeHealth::down) {  // one that is gone counts as down
         node = candidate.spec.name;
         break;
       }
     }
+  }
+  if (node.empty()) {
+    return;
   }
   const std::string patch = R"({"metadata":{"annotations":{"gpusched.io/released":")" + std::to_string(now()) + "\"}}}";
   const Result<ApiReply> reply =

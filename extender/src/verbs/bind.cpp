@@ -25,11 +25,17 @@ std::string Verbs::promise(const BindArgs& args, Promise& promise) {
     return "node '" + args.node + "' is not yet in the extender's cache";
   }
   const ClusterState& state = view_.engine().state();
+  if (!pod->problem.empty() || pod->states_intent_only) {
+    return pod->problem.empty() ? "pod states intent only: nothing says what it is to get" : pod->problem;
+  }
   if (pod->stage == PodStage::bound) {
     promise.is_bound = pod->node == node;
     return promise.is_bound ? "" : "pod is bound to node '" + state.node(pod->node).spec.name + "' already";
   }
-  if (pod->stage != PodStage::pending && pod->node != node) {
+  if (pod->stage == PodStage::binding && pod->node != node) {
+    return "an earlier binding of the pod to node '" + state.node(pod->node).spec.name + "' is still being written";
+  }
+  if (pod->stage == PodStage::held && pod->node != node) {
     view_.release(*pod, now);  // the scheduler took another node than the one held
   }
   if (pod->stage == PodStage::pending) {
@@ -64,28 +70,55 @@ std::string Verbs::write_binding(const BindArgs& args, const Promise& promise) {
     if (const auto pod = api_.read_pod(args.pod_ns, args.pod_name)) {
       const bool is_ours = pod.value() && pod.value()->uid == args.pod_uid;
       written = is_ours && pod.value()->node_name == args.node;
-      may_be_written = false;
+      // A request without an answer may still be on its way: that nothing is written yet says little.
+      may_be_written = may_be_written && is_ours && pod.value()->node_name.empty();
       if (!written) {
         error = is_ours && !pod.value()->node_name.empty() ? "pod is bound to node '" + pod.value()->node_name + "'"
                                                            : (error.empty() ? "the API server did not bind" : error);
       }
     }
   }
+  return settle(args, written, may_be_written, std::move(error));
+}
+
+std::string Verbs::settle(const BindArgs& args, bool is_written, bool may_be_written, std::string error) {
   const std::lock_guard lock(mutex_);
   LivePod* pod = view_.find_pod(args.pod_uid);
-  if (pod == nullptr) {
-    return written ? "" : error;  // deleted meanwhile: its watch event has cleared the books
-  }
-  if (written) {
-    if (pod->stage == PodStage::binding) {
-      view_.confirm(*pod, pod->node, options_.now());
-    }
-    return {};
-  }
-  if (!may_be_written) {
+  const NodeId node = view_.find_node(args.node);
+  // A pod deleted meanwhile is in the books no more.
+  if (pod != nullptr && is_written && node.valid()) {
+    view_.confirm(*pod, node, options_.now());
+  } else if (pod != nullptr && !is_written && !may_be_written && pod->stage == PodStage::binding && pod->node == node) {
     view_.release(*pod, options_.now());  // else it stays held until the watch or the deadline tells
   }
+  if (is_written) {
+    return {};
+  }
   return error.empty() ? "the API server refused the binding" : error;
+}
+
+std::string Verbs::learn_pod(const BindArgs& args, bool& is_bound) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (view_.find_pod(args.pod_uid) != nullptr) {
+      return {};
+    }
+  }
+  const auto read = api_.read_pod(args.pod_ns, args.pod_name);
+  if (!read) {
+    return read.error().to_string();
+  }
+  if (!read.value() || read.value()->uid != args.pod_uid) {
+    return "the pod is gone";
+  }
+  const PodObject& pod = *read.value();
+  if (!pod.node_name.empty()) {  // the watch will tell, and when it ends too
+    is_bound = pod.node_name == args.node;
+    return is_bound ? "" : "pod is bound to node '" + pod.node_name + "' already";
+  }
+  const std::lock_guard lock(mutex_);
+  view_.submit(pod, options_.now());
+  return {};
 }
 
 std::string Verbs::bind(std::string_view padded_json) {
@@ -103,25 +136,9 @@ std::string Verbs::bind(std::string_view padded_json) {
     error = options_.refusal();
   }
   if (args && error.empty()) {
-    bool is_known = false;
-    {
-      const std::lock_guard lock(mutex_);
-      is_known = view_.find_pod(args.value().pod_uid) != nullptr;
-    }
-    if (!is_known) {
-      // Filter was answered before a restart: the API server knows the pod.
-      const auto pod = api_.read_pod(args.value().pod_ns, args.value().pod_name);
-      if (!pod) {
-        error = pod.error().to_string();
-      } else if (!pod.value() || pod.value()->uid != args.value().pod_uid) {
-        error = "the pod is gone";
-      } else {
-        const std::lock_guard lock(mutex_);
-        view_.update_pod(*pod.value(), options_.now());
-      }
-    }
     Promise made;
-    if (error.empty()) {
+    error = learn_pod(args.value(), made.is_bound);
+    if (error.empty() && !made.is_bound) {
       error = promise(args.value(), made);
     }
     if (error.empty() && !made.is_bound) {

@@ -83,15 +83,15 @@ Verbs::Offer Verbs::known_nodes(const FilterArgs& args) const {
   return offer;
 }
 
-std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view message, bool final, VerbRecord& record) {
+std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record) {
   std::vector<NameAndReason> all;
   all.reserve(args.node_names.size());
   for (const std::string_view name : args.node_names) {
     all.emplace_back(name, message);
   }
-  record.result = final ? "infeasible" : "wait";
-  record.reason = message;
-  return final ? passing(args, {}, {}, all) : passing(args, {}, all, {});
+  record.result = "infeasible";
+  record.message = message;
+  return passing(args, {}, {}, all);
 }
 
 std::string Verbs::repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
@@ -124,7 +124,9 @@ std::string Verbs::filter(std::string_view padded_json) {
     record.ns = args.value().pod.ns;
     record.pod = args.value().pod.name;
     record.uid = args.value().pod.uid;
+    record.has_full_nodes = args.value().has_full_nodes;
     if (args.value().pod.uid.empty()) {
+      record.reason = "malformed";
       reply = failing("Pod.metadata.uid is missing");
     } else {
       LivePod& pod = view_.submit(args.value().pod, now);
@@ -134,16 +136,20 @@ std::string Verbs::filter(std::string_view padded_json) {
       if (pod.stage == PodStage::binding) {
         reply = repeat_binding(args.value(), pod, record);
       } else if (pod.stage == PodStage::bound) {
+        record.reason = "bound";
         reply = failing("pod is bound to a node already");
       } else if (!pod.problem.empty()) {
-        reply = refuse_everywhere(args.value(), pod.problem, true, record);
+        record.reason = "not_understood";
+        reply = refuse_everywhere(args.value(), pod.problem, record);
       } else if (pod.states_intent_only) {
-        reply = refuse_everywhere(args.value(), intent_only, true, record);
+        record.reason = "intent_only";
+        reply = refuse_everywhere(args.value(), intent_only, record);
       } else {
         reply = answer(args.value(), pod, known_nodes(args.value()), now, record);
       }
       pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
-                          (record.reason.empty() ? "" : ": " + record.reason);
+                          (record.reason.empty() ? "" : ": " + record.reason) +
+                          (record.message.empty() ? "" : ": " + record.message);
     }
   }
   record.duration_ns = watch.elapsed_ns();
@@ -189,41 +195,41 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
 std::string Verbs::prioritize(std::string_view padded_json) {
   const Stopwatch watch;
   VerbRecord record{.verb = "prioritize", .result = "error", .reason = {}, .ns = {}, .pod = {}, .uid = {}, .node = {}};
-  std::vector<HostScore> scores;
+  std::string reply = encode_priorities({});
   const Result<FilterArgs> args = decode_filter_args(padded_json);
-  if (args && options_.refusal().empty()) {
-    const std::lock_guard lock(mutex_);
-    const TimeNs now = options_.now();
-    record.nodes = args.value().node_names.size();
-    record.ns = args.value().pod.ns;
-    record.pod = args.value().pod.name;
-    LivePod& pod = view_.submit(args.value().pod, now);
-    const Offer offer = known_nodes(args.value());
-    const Evaluation evaluation = view_.engine().evaluate(pod.request, offer.nodes);
-    // Equal costs score equally; the steps between different ones are equal, from 10 down to 0.
-    std::vector<std::int64_t> costs;
-    for (const NodeVerdict& verdict : evaluation.ranked) {
-      if (costs.empty() || costs.back() != verdict.cost) {
-        costs.push_back(verdict.cost);
-      }
-    }
-    std::int64_t step = -1;
-    for (std::size_t i = 0; i < evaluation.ranked.size(); ++i) {
-      step += i == 0 || evaluation.ranked[i].cost != evaluation.ranked[i - 1].cost ? 1 : 0;
-      const auto last = static_cast<std::int64_t>(costs.size()) - 1;
-      scores.push_back({.host = view_.engine().state().node(evaluation.ranked[i].node).spec.name,
-                        .score = last <= 0 ? 10 : 10 * (last - step) / last});
-    }
-    record.result = "scored";
-    const std::string reply = encode_priorities(scores);
-    record.duration_ns = watch.elapsed_ns();
-    options_.observer(record);
-    return reply;
+  if (!args || args.value().pod.uid.empty()) {
+    record.reason = "malformed";
+  } else if (!options_.refusal().empty()) {
+    record.reason = "not_ready";
+  } else {
+    reply = score(args.value(), record);
   }
-  record.reason = args ? "not_ready" : "malformed";
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);
-  return encode_priorities({});
+  return reply;
+}
+
+std::string Verbs::score(const FilterArgs& args, VerbRecord& record) {
+  const std::lock_guard lock(mutex_);
+  record.result = "scored";
+  record.nodes = args.node_names.size();
+  record.ns = args.pod.ns;
+  record.pod = args.pod.name;
+  record.uid = args.pod.uid;
+  const LivePod& pod = view_.submit(args.pod, options_.now());
+  const std::vector<NodeVerdict> ranked = view_.engine().evaluate(pod.request, known_nodes(args).nodes).ranked;
+  // Equal costs score equally; the steps between different ones are equal, from 10 down to 0.
+  std::vector<std::int64_t> steps(ranked.size(), 0);
+  for (std::size_t i = 1; i < ranked.size(); ++i) {
+    steps[i] = steps[i - 1] + (ranked[i].cost != ranked[i - 1].cost ? 1 : 0);
+  }
+  std::vector<HostScore> scores;
+  scores.reserve(ranked.size());
+  for (std::size_t i = 0; i < ranked.size(); ++i) {
+    scores.push_back({.host = view_.engine().state().node(ranked[i].node).spec.name,
+                      .score = steps.back() == 0 ? 10 : 10 * (steps.back() - steps[i]) / steps.back()});
+  }
+  return encode_priorities(scores);
 }
 
 }  // namespace gpusched::extender

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <tuple>
 
 #include "gpusched/extender/verbs.hpp"
@@ -16,7 +18,7 @@ namespace {
 struct Price {
   std::int64_t pdb_violations = 0;
   std::int64_t highest_priority = std::numeric_limits<std::int64_t>::min();
-  std::int64_t sum_of_priorities = 0;
+  std::int64_t sum_of_priorities = 0;  // above the lowest there is: more victims never cost less
   std::size_t victims = 0;
   std::int64_t units_left = 0;
 
@@ -45,7 +47,7 @@ std::optional<Price> price_of(ClusterView& view, const LivePod& pod, const NodeV
     }
     const GpuRequest& held = state.request(victim->request);
     price.highest_priority = std::max<std::int64_t>(price.highest_priority, held.priority);
-    price.sum_of_priorities += held.priority;
+    price.sum_of_priorities += held.priority - std::int64_t{std::numeric_limits<std::int32_t>::min()};
     if (victim->node == node && find_resource(spec.resources, held) == resource) {
       free += held.num_gpu;
     }
@@ -61,16 +63,17 @@ std::string Verbs::preempt(std::string_view padded_json) {
   VerbRecord record{.verb = "preempt", .result = "none", .reason = {}, .ns = {}, .pod = {}, .uid = {}, .node = {}};
   const Result<PreemptArgs> args = decode_preempt_args(padded_json);
   std::vector<NodeVictims> chosen;
-  if (args && options_.refusal().empty()) {
+  if (args && !args.value().pod.uid.empty() && options_.refusal().empty()) {
     const std::lock_guard lock(mutex_);
     const LivePod& pod = view_.submit(args.value().pod, options_.now());
+    const bool is_understood = pod.problem.empty() && !pod.states_intent_only;
     record.ns = pod.ns;
     record.pod = pod.name;
     record.uid = pod.uid;
     record.nodes = args.value().candidates.size();
     std::optional<Price> best;
     for (const NodeVictims& candidate : args.value().candidates) {
-      const auto price = price_of(view_, pod, candidate);
+      const auto price = is_understood ? price_of(view_, pod, candidate) : std::nullopt;
       if (price && (!best || price->key() < best->key())) {
         best = price;
         chosen.assign(1, candidate);
@@ -82,6 +85,7 @@ std::string Verbs::preempt(std::string_view padded_json) {
     }
   } else {
     record.result = "error";
+    record.reason = args && !args.value().pod.uid.empty() ? "not_ready" : "malformed";
   }
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);

@@ -35,6 +35,12 @@ NodeHealth health_of(const NodeUpdate& update) {
   return update.node.unschedulable || update.terminating ? NodeHealth::draining : NodeHealth::ready;
 }
 
+/// In its gang cycle kube-scheduler asks for every member in every placement it thinks of, and tells nobody which one
+/// it drops: what we hold for the members would be wrong.
+constexpr const char* scheduling_group_refused =
+    "pod is in a scheduling group (spec.schedulingGroup), whose tentative placements an extender is not told: use a "
+    "pod group by label (scheduling.x-k8s.io/pod-group) instead";
+
 bool has_ended(const PodObject& pod) { return pod.phase == "Succeeded" || pod.phase == "Failed"; }
 
 }  // namespace
@@ -85,8 +91,11 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
     }
     known.id = engine_->state().find_node(name);
   } else if (!(engine_->state().node(known.id).spec == spec)) {
+    const std::size_t gpus_before = engine_->state().node(known.id).spec.gpus.size();
     if (const Status changed = observe(now, NodeChanged{known.id, spec}); !changed) {
       inventory.problems.push_back({.kind = "refused", .message = changed.error().to_string(), .remedy = {}});
+    } else if (spec.gpus.size() > gpus_before) {
+      restore_records(known.id, now);
     }
   }
   const NodeHealth health = health_of(update);
@@ -123,13 +132,14 @@ void ClusterView::remove_if_empty(const std::string& name, TimeNs now) {
 LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
   const auto [entry, is_new] = pods_.try_emplace(object.uid);
   LivePod& pod = entry->second;
-  pod.last_seen_ns = now;
   if (!is_new) {
     return pod;
   }
   pod.ns = object.ns;
   pod.name = object.name;
   pod.uid = object.uid;
+  pod.first_seen_ns = now;
+  timed_.insert(pod.uid);
   GpuRequest request;
   if (const Result<PodRequest> read = read_pod_request(object.spec)) {
     pod.resource = read.value().resource;
@@ -137,6 +147,9 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
     request = live_request(read.value());
   } else {
     pod.problem = read.error().message;
+  }
+  if (object.has_scheduling_group) {
+    pod.problem = scheduling_group_refused;  // what it asks for is counted all the same
   }
   if (free_ids_.empty()) {
     pod.id = PodId{static_cast<std::uint32_t>(uid_of_id_.size())};
@@ -156,9 +169,6 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
 }
 
 void ClusterView::update_pod(const PodObject& object, TimeNs now) {
-  if (listing_pods_) {
-    listed_pods_[object.uid] = true;
-  }
   if (has_ended(object)) {
     forget(object.uid, now);
     return;
@@ -167,8 +177,10 @@ void ClusterView::update_pod(const PodObject& object, TimeNs now) {
   if (!matters) {
     return;
   }
+  news_in_list_ += listing_pods_ && tells_news(object) ? 1 : 0;
   LivePod& pod = submit(object, now);
   pod.from_watch = true;
+  pod.is_listed = true;
   if (!object.node_name.empty()) {
     if (pod.stage != PodStage::bound) {
       read_record(object, pod);
@@ -177,7 +189,19 @@ void ClusterView::update_pod(const PodObject& object, TimeNs now) {
   }
 }
 
+bool ClusterView::tells_news(const PodObject& object) const {
+  const auto found = pods_.find(object.uid);
+  if (found == pods_.end()) {
+    return true;
+  }
+  const NodeId node = find_node(object.node_name);
+  return node.valid() && (found->second.stage != PodStage::bound || found->second.node != node);
+}
+
 void ClusterView::read_record(const PodObject& object, LivePod& pod) {
+  if (!pod.node.valid() || pod.node != find_node(object.node_name)) {
+    pod.recorded_gpus.clear();  // of a promise that was not kept
+  }
   for (const auto& [key, value] : object.spec.annotations) {
     if (key != allocation_annotation) {
       continue;
@@ -195,29 +219,61 @@ void ClusterView::read_record(const PodObject& object, LivePod& pod) {
   }
 }
 
+Candidate ClusterView::recorded_place(const LivePod& pod, NodeId node) const {
+  Candidate place{.node = node, .gpus = {}};
+  for (const std::uint16_t gpu : pod.recorded_gpus) {
+    if (gpu >= engine_->state().node(node).spec.gpus.size()) {
+      return {.node = node, .gpus = {}};  // the node shows fewer GPUs than it had
+    }
+    place.gpus.push_back(
+        {.gpu = gpu, .share_milli = static_cast<std::uint16_t>(milli_per_unit), .range = {}, .profile = {}});
+  }
+  return place;
+}
+
+void ClusterView::restore_records(NodeId node, TimeNs now) {
+  const ClusterState& state = engine_->state();
+  std::vector<const LivePod*> pods;
+  for (const PodId id : state.node(node).pods) {
+    const LivePod* pod = find_pod(uid_of_id_[id.value]);
+    if (pod->stage == PodStage::bound && state.pod(id)->placement.gpus.empty() && !pod->recorded_gpus.empty()) {
+      pods.push_back(pod);
+    }
+  }
+  for (const LivePod* pod : pods) {
+    (void)observe(now, PodEvicted{pod->id, 0});
+  }
+  for (const LivePod* pod : pods) {
+    (void)observe(now, PodBound{pod->id, recorded_place(*pod, node), 0});
+  }
+}
+
+void ClusterView::park(const LivePod& pod, const std::string& node) {
+  std::vector<std::string>& waiting = parked_[node];
+  if (std::find(waiting.begin(), waiting.end(), pod.uid) == waiting.end()) {
+    waiting.push_back(pod.uid);
+  }
+}
+
 void ClusterView::bind_reported(LivePod& pod, const std::string& node_name, TimeNs now) {
   const NodeId node = find_node(node_name);
   if (!node.valid()) {
-    std::vector<std::string>& waiting = parked_[node_name];
-    if (std::find(waiting.begin(), waiting.end(), pod.uid) == waiting.end()) {
-      waiting.push_back(pod.uid);
-    }
+    release(pod, now);
+    park(pod, node_name);
     return;
   }
   if (pod.stage == PodStage::bound && pod.node == node) {
     return;
   }
-  Candidate place{.node = node, .gpus = {}};
-  for (const std::uint16_t gpu : pod.recorded_gpus) {
-    place.gpus.push_back(
-        {.gpu = gpu, .share_milli = static_cast<std::uint16_t>(milli_per_unit), .range = {}, .profile = {}});
-  }
-  if (const Status bound = observe(now, PodBound{pod.id, place, 0}); !bound) {
+  if (const Status bound = observe(now, PodBound{pod.id, recorded_place(pod, node), 0}); !bound) {
     pod.problem = bound.error().message;
     return;
   }
   pod.stage = PodStage::bound;
-  pod.node = node;
+  const NodeId held_at = std::exchange(pod.node, node);
+  if (held_at.valid() && held_at != node) {
+    remove_if_empty(engine_->state().node(held_at).spec.name, now);
+  }
 }
 
 void ClusterView::remove_pod(std::string_view uid, TimeNs now) { forget(std::string(uid), now); }
@@ -232,6 +288,13 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   (void)observe(now, PodFinished{pod.id, 0});
   (void)observe(now, PodForgotten{pod.id});
   free_ids_.push_back(pod.id);
+  timed_.erase(uid);
+  if (pod.stage == PodStage::pending) {
+    for (auto entry = parked_.begin(); entry != parked_.end();) {
+      std::erase(entry->second, uid);
+      entry = entry->second.empty() ? parked_.erase(entry) : std::next(entry);
+    }
+  }
   if (pod.node.valid()) {
     remove_if_empty(engine_->state().node(pod.node).spec.name, now);
   }
@@ -258,22 +321,35 @@ void ClusterView::end_node_list(TimeNs now) {
 
 void ClusterView::begin_pod_list() {
   listing_pods_ = true;
-  listed_pods_.clear();
+  news_in_list_ = 0;
+  for (auto& [uid, pod] : pods_) {
+    pod.is_listed = false;
+  }
 }
+
+void ClusterView::abandon_pod_list() { listing_pods_ = false; }
 
 void ClusterView::end_pod_list(TimeNs now) {
   std::vector<std::string> vanished;
-  for (const auto& [uid, pod] : pods_) {
-    if (pod.from_watch && !listed_pods_.contains(uid)) {
+  for (auto& [uid, pod] : pods_) {
+    if (pod.is_listed) {
+      continue;
+    }
+    if (pod.from_watch) {
       vanished.push_back(uid);
+    } else if (pod.stage == PodStage::bound && pod.missed_ns < 0) {
+      // The list may be older than our binding. If not, no watch will ever name the pod.
+      pod.missed_ns = now;
+      timed_.insert(uid);
     }
   }
   std::sort(vanished.begin(), vanished.end());
   for (const std::string& uid : vanished) {
     forget(uid, now);
   }
+  drift_ = had_pod_list_ ? news_in_list_ + static_cast<std::int64_t>(vanished.size()) : 0;
+  had_pod_list_ = true;
   listing_pods_ = false;
-  listed_pods_.clear();
 }
 
 LivePod* ClusterView::find_pod(std::string_view uid) {
@@ -302,6 +378,11 @@ void ClusterView::hold(LivePod& pod, const Decision& decision, PodStage stage, T
   pod.stage = stage;
   pod.node = place->node;
   pod.deadline_ns = now + (stage == PodStage::held ? options_.hold_ns : options_.binding_ns);
+  pod.recorded_gpus.clear();
+  for (const GpuAssignment& part : place->gpus) {
+    pod.recorded_gpus.push_back(part.gpu);
+  }
+  timed_.insert(pod.uid);
 }
 
 void ClusterView::start_binding(LivePod& pod, TimeNs now) {
@@ -323,22 +404,30 @@ void ClusterView::release(LivePod& pod, TimeNs now) {
 }
 
 int ClusterView::expire(TimeNs now) {
+  std::vector<std::string> overdue;
   std::vector<std::string> unseen;
-  int released = 0;
-  for (auto& [uid, pod] : pods_) {
-    const bool reserved = pod.stage == PodStage::held || pod.stage == PodStage::binding;
-    if (reserved && pod.deadline_ns <= now) {
-      release(pod, now);
-      ++released;
+  for (auto entry = timed_.begin(); entry != timed_.end();) {
+    const LivePod& pod = pods_.at(*entry);
+    const bool is_reserved = pod.stage == PodStage::held || pod.stage == PodStage::binding;
+    const bool is_lost = pod.stage == PodStage::bound && pod.missed_ns >= 0;
+    if (is_reserved && pod.deadline_ns <= now) {
+      overdue.push_back(pod.uid);
+    } else if (!pod.from_watch && !is_reserved && (is_lost || pod.stage == PodStage::pending) &&
+               (is_lost ? pod.missed_ns : pod.first_seen_ns) + options_.unseen_pod_ns <= now) {
+      unseen.push_back(pod.uid);
     }
-    if (!pod.from_watch && pod.stage == PodStage::pending && pod.last_seen_ns + options_.unseen_pod_ns <= now) {
-      unseen.push_back(uid);
-    }
+    const bool is_timed = is_reserved || (!pod.from_watch && (is_lost || pod.stage == PodStage::pending));
+    entry = is_timed ? std::next(entry) : timed_.erase(entry);
+  }
+  std::sort(overdue.begin(), overdue.end());
+  std::sort(unseen.begin(), unseen.end());
+  for (const std::string& uid : overdue) {
+    release(pods_.at(uid), now);
   }
   for (const std::string& uid : unseen) {
     forget(uid, now);
   }
-  return released;
+  return static_cast<int>(overdue.size());
 }
 
 ViewCounts ClusterView::counts() const {
@@ -348,6 +437,7 @@ ViewCounts ClusterView::counts() const {
     counts.gpu_nodes += engine_->state().node(node.id).spec.gpus.empty() ? 0 : 1;
   }
   counts.pods = static_cast<std::int64_t>(pods_.size());
+  counts.drift = drift_;
   for (const auto& [uid, pod] : pods_) {
     counts.pending += pod.stage == PodStage::pending ? 1 : 0;
     counts.held += pod.stage == PodStage::held ? 1 : 0;

@@ -366,6 +366,7 @@ TEST_F(ClusterViewTest, PodsWithoutGpusMatterWhenBoundOnly) {
 }
 
 TEST_F(ClusterViewTest, ADriftIsWhatAFullListSaysOtherwise) {
+  node("n1", 8);
   view.begin_pod_list();
   pod(live_pod("a", 1, "n1"));
   pod(live_pod("b", 1));

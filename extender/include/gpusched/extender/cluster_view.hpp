@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "gpusched/engine/engine.hpp"
@@ -33,20 +34,23 @@ struct LivePod {
   NodeId node;              ///< from `held` on
   TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
   bool from_watch = false;  ///< the API server has told of it; others vanish after a while
-  TimeNs last_seen_ns = 0;
-  std::string resource;  ///< what the kubelet counts; empty: none, or intent alone
-  std::string problem;   ///< why the request is not understood; empty = it is
+  bool is_listed = false;   ///< seen in the list that is being read
+  TimeNs first_seen_ns = 0;
+  TimeNs missed_ns = -1;  ///< bound, but a full list that ended then did not name it; -1: none
+  std::string resource;   ///< what the kubelet counts; empty: none, or intent alone
+  std::string problem;    ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
-  std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record
+  std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record, also while the node shows no such GPU
   std::string note;                          ///< what admission wrote about its choice
   std::string last_decision;                 ///< one line of text, for /v1/explain
 };
 
 struct ClusterViewOptions {
   EngineOptions engine;
-  TimeNs hold_ns = 30 * ns_per_s;         ///< a promise made by filter lasts so long
-  TimeNs binding_ns = 60 * ns_per_s;      ///< until a binding whose fate is unknown is given up
-  TimeNs unseen_pod_ns = 300 * ns_per_s;  ///< a pod that only a scheduler spoke of is kept so long
+  TimeNs hold_ns = 30 * ns_per_s;     ///< a promise made by filter lasts so long
+  TimeNs binding_ns = 60 * ns_per_s;  ///< until a binding whose fate is unknown is given up
+  /// A pod that only a scheduler spoke of is kept so long; where it is bound, from the first full list without it.
+  TimeNs unseen_pod_ns = 300 * ns_per_s;
   /// Takes the event log line by line; empty = none.
   std::function<void(std::string_view)> log_sink;
 };
@@ -76,7 +80,7 @@ class ClusterView {
   void begin_pod_list();
   void end_pod_list(TimeNs now);
   /// The list broke off: nothing is concluded from what it did not name.
-  void abandon_pod_list() { listing_pods_ = false; }
+  void abandon_pod_list();
 
   /// The pod of a scheduler's call, made known where it was not.
   LivePod& submit(const PodObject& pod, TimeNs now);
@@ -119,6 +123,11 @@ class ClusterView {
 
   Status observe(TimeNs now, decltype(Event::what) what);
   void read_record(const PodObject& object, LivePod& pod);
+  Candidate recorded_place(const LivePod& pod, NodeId node) const;
+  /// GPUs came back to a node: pods that run there get those of their records again.
+  void restore_records(NodeId node, TimeNs now);
+  void park(const LivePod& pod, const std::string& node);
+  bool tells_news(const PodObject& object) const;
   void bind_reported(LivePod& pod, const std::string& node, TimeNs now);
   void forget(const std::string& uid, TimeNs now);
   void remove_if_empty(const std::string& name, TimeNs now);
@@ -131,8 +140,10 @@ class ClusterView {
   std::unordered_map<std::string, std::vector<std::string>> parked_;  // uids of bound pods by a node not seen yet
   std::vector<std::string> uid_of_id_;                                // by PodId
   std::vector<PodId> free_ids_;                                       // numbers to give again, the last one first
-  std::unordered_map<std::string, bool> listed_pods_;
+  std::unordered_set<std::string> timed_;  // uids of pods that time may change; some may need it no longer
   bool listing_pods_ = false;
+  bool had_pod_list_ = false;
+  std::int64_t news_in_list_ = 0, drift_ = 0;
 };
 
 }  // namespace gpusched::extender

@@ -19,9 +19,11 @@ struct VerbRecord {
   std::string_view verb;    ///< filter, prioritize, preempt, bind
   std::string_view result;  ///< bind, wait, infeasible, error ...
   std::string reason;       ///< constant text; empty = none
+  std::string message{};    ///< what a person should read where it says more than the reason; of one pod
   std::string ns, pod, uid, node;
   std::int64_t duration_ns = 0;
-  std::size_t nodes = 0;  ///< that were offered
+  std::size_t nodes = 0;        ///< that were offered
+  bool has_full_nodes = false;  ///< whole Nodes were sent, not names: nodeCacheCapable is false
 };
 
 struct VerbsOptions {
@@ -50,12 +52,16 @@ class Verbs {
   struct Promise;
 
   Offer known_nodes(const FilterArgs& args) const;
-  std::string refuse_everywhere(const FilterArgs& args, std::string_view message, bool final, VerbRecord& record);
+  std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
+  std::string score(const FilterArgs& args, VerbRecord& record);
   std::string repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
   std::string answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record);
   /// Makes sure that the pod holds the node; empty error: it does.
   std::string promise(const BindArgs& args, Promise& promise);
   std::string write_binding(const BindArgs& args, const Promise& promise);
+  std::string settle(const BindArgs& args, bool is_written, bool may_be_written, std::string error);
+  /// Makes the pod known where filter was answered before a restart; empty: it is known, or `is_bound` already.
+  std::string learn_pod(const BindArgs& args, bool& is_bound);
 
   VerbsOptions options_;
   ClusterView& view_;
