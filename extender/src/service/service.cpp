@@ -249,6 +249,10 @@ Status Service::Parts::serve() {
   options.address = listen.value().address;
   options.port = listen.value().port;
   options.threads = config.threads;
+  options.on_certificates = [](const Status& status) {
+    log(status ? LogLevel::info : LogLevel::error, status ? "certificates were read anew" : "the certificates stay",
+        {{"error", status ? std::string() : status.error().to_string()}});
+  };
   if (!config.cert_file.empty()) {
     options.tls =
         TlsOptions{.cert_file = config.cert_file, .key_file = config.key_file, .client_ca_file = config.client_ca_file};

@@ -132,13 +132,13 @@ void ClusterView::remove_if_empty(const std::string& name, TimeNs now) {
 LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
   const auto [entry, is_new] = pods_.try_emplace(object.uid);
   LivePod& pod = entry->second;
+  pod.last_seen_ns = now;
   if (!is_new) {
     return pod;
   }
   pod.ns = object.ns;
   pod.name = object.name;
   pod.uid = object.uid;
-  pod.first_seen_ns = now;
   timed_.insert(pod.uid);
   GpuRequest request;
   if (const Result<PodRequest> read = read_pod_request(object.spec)) {
@@ -413,7 +413,7 @@ int ClusterView::expire(TimeNs now) {
     if (is_reserved && pod.deadline_ns <= now) {
       overdue.push_back(pod.uid);
     } else if (!pod.from_watch && !is_reserved && (is_lost || pod.stage == PodStage::pending) &&
-               (is_lost ? pod.missed_ns : pod.first_seen_ns) + options_.unseen_pod_ns <= now) {
+               (is_lost ? pod.missed_ns : pod.last_seen_ns) + options_.unseen_pod_ns <= now) {
       unseen.push_back(pod.uid);
     }
     const bool is_timed = is_reserved || (!pod.from_watch && (is_lost || pod.stage == PodStage::pending));

@@ -35,7 +35,7 @@ struct LivePod {
   TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
   bool from_watch = false;  ///< the API server has told of it; others vanish after a while
   bool is_listed = false;   ///< seen in the list that is being read
-  TimeNs first_seen_ns = 0;
+  TimeNs last_seen_ns = 0;
   TimeNs missed_ns = -1;  ///< bound, but a full list that ended then did not name it; -1: none
   std::string resource;   ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;    ///< why the request is not understood; empty = it is
