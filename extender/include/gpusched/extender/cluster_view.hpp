@@ -50,7 +50,7 @@ struct ClusterViewOptions {
   TimeNs hold_ns = 30 * ns_per_s;     ///< a promise made by filter lasts so long
   TimeNs binding_ns = 60 * ns_per_s;  ///< until a binding whose fate is unknown is given up
   /// A pod that only a scheduler spoke of is kept so long; where it is bound, from the first full list without it.
-  TimeNs unseen_pod_ns = 300 * ns_per_s;
+  TimeNs unseen_pod_ns = 60 * ns_per_s;
   /// Takes the event log line by line; empty = none.
   std::function<void(std::string_view)> log_sink;
 };
