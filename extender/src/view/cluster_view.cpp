@@ -236,13 +236,14 @@ void ClusterView::restore_records(NodeId node, TimeNs now) {
   std::vector<const LivePod*> pods;
   for (const PodId id : state.node(node).pods) {
     const LivePod* pod = find_pod(uid_of_id_[id.value]);
-    if (pod->stage == PodStage::bound && state.pod(id)->placement.gpus.empty() && !pod->recorded_gpus.empty()) {
+    if (state.pod(id)->placement.gpus.empty() && !pod->recorded_gpus.empty()) {
       pods.push_back(pod);
     }
   }
   for (const LivePod* pod : pods) {
     (void)observe(now, PodEvicted{pod->id, 0});
   }
+  // Reserved ones too: what was promised stays counted even where the node now offers less.
   for (const LivePod* pod : pods) {
     (void)observe(now, PodBound{pod->id, recorded_place(*pod, node), 0});
   }
@@ -265,12 +266,16 @@ void ClusterView::bind_reported(LivePod& pod, const std::string& node_name, Time
   if (pod.stage == PodStage::bound && pod.node == node) {
     return;
   }
+  const NodeId held_at = pod.node;
+  if (held_at.valid() && held_at != node) {
+    give_back(pod, now);
+  }
   if (const Status bound = observe(now, PodBound{pod.id, recorded_place(pod, node), 0}); !bound) {
     pod.problem = bound.error().message;
     return;
   }
   pod.stage = PodStage::bound;
-  const NodeId held_at = std::exchange(pod.node, node);
+  pod.node = node;
   if (held_at.valid() && held_at != node) {
     remove_if_empty(engine_->state().node(held_at).spec.name, now);
   }
@@ -394,11 +399,19 @@ void ClusterView::confirm(LivePod& pod, NodeId node, TimeNs now) {
   bind_reported(pod, engine_->state().node(node).spec.name, now);
 }
 
+void ClusterView::give_back(const LivePod& pod, TimeNs now) {
+  if (engine_->state().pod(pod.id)->phase == PodPhase::reserved) {
+    (void)observe(now, ReservationReleased{pod.id});
+  } else {
+    (void)observe(now, PodEvicted{pod.id, 0});
+  }
+}
+
 void ClusterView::release(LivePod& pod, TimeNs now) {
   if (pod.stage == PodStage::held || pod.stage == PodStage::binding) {
     const NodeId node = std::exchange(pod.node, {});
     pod.stage = PodStage::pending;
-    (void)observe(now, ReservationReleased{pod.id});
+    give_back(pod, now);
     remove_if_empty(engine_->state().node(node).spec.name, now);
   }
 }

@@ -15,10 +15,10 @@ class PreemptTest : public ::testing::Test {
     int units = 0;
     std::vector<std::string> uids;
     for (const auto& [count, priority] : count_and_priority) {
-      PodObject pod = live_pod(name + "-" + std::to_string(uids.size()), count, name);
-      pod.spec.priority = priority;
-      world.live.view->update_pod(pod, 0);
-      uids.push_back(pod.uid);
+      PodObject victim = live_pod(name + "-" + std::to_string(uids.size()), count, name);
+      victim.spec.priority = priority;
+      world.live.view->update_pod(victim, 0);
+      uids.push_back(victim.uid);
       units += count;
     }
     world.node(name, units);

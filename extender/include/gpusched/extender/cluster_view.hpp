@@ -124,11 +124,12 @@ class ClusterView {
   Status observe(TimeNs now, decltype(Event::what) what);
   void read_record(const PodObject& object, LivePod& pod);
   Candidate recorded_place(const LivePod& pod, NodeId node) const;
-  /// GPUs came back to a node: pods that run there get those of their records again.
+  /// GPUs came back to a node: its pods get those of their records again.
   void restore_records(NodeId node, TimeNs now);
   void park(const LivePod& pod, const std::string& node);
   bool tells_news(const PodObject& object) const;
   void bind_reported(LivePod& pod, const std::string& node, TimeNs now);
+  void give_back(const LivePod& pod, TimeNs now);
   void forget(const std::string& uid, TimeNs now);
   void remove_if_empty(const std::string& name, TimeNs now);
 
