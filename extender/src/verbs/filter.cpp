@@ -10,10 +10,9 @@
 
 namespace gpusched::extender {
 
-/// The nodes of a call that the view knows, and the rest.
+/// The nodes of a call that the view knows, each once, and the rest.
 struct Verbs::Offer {
   std::vector<NodeId> nodes;
-  std::vector<std::string_view> names;  ///< of `nodes`
   std::vector<std::string_view> unknown;
 };
 
@@ -70,14 +69,14 @@ std::string_view main_reason(const Evaluation& evaluation) {
 Verbs::Offer Verbs::known_nodes(const FilterArgs& args) const {
   Offer offer;
   offer.nodes.reserve(args.node_names.size());
-  offer.names.reserve(args.node_names.size());
+  std::vector<char> is_offered(view_.engine().state().nodes().size(), 0);
   for (const std::string_view name : args.node_names) {
     const NodeId node = view_.find_node(name);
-    if (node.valid()) {
-      offer.nodes.push_back(node);
-      offer.names.push_back(name);
-    } else {
+    if (!node.valid()) {
       offer.unknown.push_back(name);
+    } else if (is_offered[node.value] == 0) {
+      is_offered[node.value] = 1;
+      offer.nodes.push_back(node);
     }
   }
   return offer;
