@@ -213,7 +213,8 @@ Status Service::Parts::connect() {
   client.emplace(access.value());
   pod_api = std::make_unique<HttpPodApi>(*client);
   const FeedTarget target{*view, view_mutex, [this] { return now(); }};
-  node_feed.emplace(target);
+  // Pods after nodes: every pod that comes after a node has the engine put all nodes in order anew.
+  node_feed.emplace(target, [this] { pod_watch->start(); });
   pod_feed.emplace(target);
   node_watch.emplace(access.value(), WatchOptions{.path = "/api/v1/nodes", .field_selector = {}}, *node_feed);
   pod_watch.emplace(access.value(),
@@ -340,7 +341,6 @@ Result<std::unique_ptr<Service>> Service::start(const ExtenderConfig& config) {
   Parts& running = *parts;
   if (running.node_watch) {
     running.node_watch->start();
-    running.pod_watch->start();
   }
   if (running.election) {
     running.election->start();
@@ -375,7 +375,7 @@ void Service::stop() {
     parts.election->stop();
   }
   if (parts.node_watch) {
-    parts.node_watch->stop();
+    parts.node_watch->stop();  // first: it may be about to start the other
     parts.pod_watch->stop();
   }
   if (parts.sweeper.joinable()) {

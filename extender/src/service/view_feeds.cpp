@@ -12,9 +12,13 @@ void NodeFeed::list_begins() {
 void NodeFeed::list_object(std::string_view json) { update(json, false); }
 
 void NodeFeed::list_ends() {
-  const std::lock_guard lock(target_.mutex);
-  target_.view.end_node_list(target_.now());
-  synced_ = true;
+  {
+    const std::lock_guard lock(target_.mutex);
+    target_.view.end_node_list(target_.now());
+  }
+  if (!synced_.exchange(true)) {
+    on_first_list_();
+  }
 }
 
 void NodeFeed::object(std::string_view type, std::string_view json) { update(json, type == "DELETED"); }

@@ -20,7 +20,9 @@ struct FeedTarget {
 /// Nodes of a watch into the view.
 class NodeFeed : public WatchSink {
  public:
-  explicit NodeFeed(FeedTarget target) : target_(std::move(target)) {}
+  /// `on_first_list` is called once, on the watch's thread, when the first full list is in.
+  NodeFeed(FeedTarget target, std::function<void()> on_first_list)
+      : target_(std::move(target)), on_first_list_(std::move(on_first_list)) {}
   void list_begins() override;
   void list_object(std::string_view json) override;
   void list_ends() override;
@@ -33,6 +35,7 @@ class NodeFeed : public WatchSink {
   void update(std::string_view json, bool deleted);
 
   FeedTarget target_;
+  std::function<void()> on_first_list_;
   std::atomic<bool> synced_{false};
 };
 
