@@ -40,6 +40,7 @@ TEST(WireTest, DecodesAPod) {
   EXPECT_TRUE(pod.has_scheduling_gates);
   EXPECT_TRUE(pod.names_gpu);
   EXPECT_EQ(pod.pod_group, "gang");
+  EXPECT_FALSE(pod.has_scheduling_group);
   EXPECT_EQ(pod.spec.name, "p");
   EXPECT_EQ(pod.spec.priority, -5);
   EXPECT_EQ(pod.spec.labels.front().second, "<x>");
@@ -59,6 +60,7 @@ TEST(WireTest, SchedulingGroupWinsOverLabels) {
   const Result<PodObject> pod = decode_pod(text.view());
   ASSERT_TRUE(pod.ok());
   EXPECT_EQ(pod.value().pod_group, "new");
+  EXPECT_TRUE(pod.value().has_scheduling_group);
   EXPECT_TRUE(pod.value().terminating);
   EXPECT_FALSE(pod.value().names_gpu);
 }
