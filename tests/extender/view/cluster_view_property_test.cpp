@@ -23,7 +23,7 @@ struct ModelPod {
   std::string known_node;   ///< that the view knows it is bound to
   std::string promised;     ///< node of its reservation
   TimeNs deadline_ns = 0;   ///< of that
-  TimeNs first_seen_ns = 0;
+  TimeNs last_seen_ns = 0;
   int count = 0;
 };
 
@@ -128,7 +128,6 @@ class Life {
   }
 
   void tell(ModelPod& pod) {
-    pod.first_seen_ns = pod.is_known ? pod.first_seen_ns : now();
     pod.is_known = pod.is_told = true;
     if (!pod.object.node_name.empty()) {
       pod.known_node = pod.object.node_name;
@@ -142,7 +141,7 @@ class Life {
       return;
     }
     LivePod& live = view().submit(pod->object, now());
-    pod->first_seen_ns = pod->is_known ? pod->first_seen_ns : now();
+    pod->last_seen_ns = now();
     pod->is_known = true;
     if (live.stage == PodStage::binding) {
       return;
@@ -251,7 +250,7 @@ class Life {
         pod.promised.clear();
       }
       const bool is_unseen = pod.is_known && !pod.is_told && pod.known_node.empty() && !was_promised;
-      if (is_unseen && pod.first_seen_ns + view().options().unseen_pod_ns <= now()) {
+      if (is_unseen && pod.last_seen_ns + view().options().unseen_pod_ns <= now()) {
         pod.is_known = false;
       }
       entry = std::next(entry);
