@@ -18,25 +18,39 @@ GpuSpec a100(bool fixed = false) {
   return {.model = find_gpu_model("A100-SXM4-40GB").value(), .memory_mib = 40'960, .fixed = fixed};
 }
 
+NodeResource resource(const std::string& mig_profile, std::int64_t allocatable, std::int32_t replicas = 1,
+                      bool whole_devices = false) {
+  NodeResource made;
+  made.mig_profile = mig_profile;
+  made.allocatable = allocatable;
+  made.replicas = replicas;
+  made.whole_devices = whole_devices;
+  return made;
+}
+
 /// `whole` devices, and as many cut ones as hold the instances.
 NodeSpec mixed_node(const std::string& name, int whole, std::int64_t one_slice, std::int64_t three_slice) {
-  NodeSpec spec{.name = name, .cpu_milli = 64'000, .memory_mib = 512'000};
+  NodeSpec spec;
+  spec.name = name;
+  spec.cpu_milli = 64'000;
+  spec.memory_mib = 512'000;
   spec.sharing = NodeSharing::exclusive;
   for (int i = 0; i < 8; ++i) {
     spec.gpus.push_back(a100(i >= whole));
   }
-  spec.resources = {{.whole_devices = true, .allocatable = whole},
-                    {.mig_profile = "1g.5gb", .allocatable = one_slice},
-                    {.mig_profile = "3g.20gb", .allocatable = three_slice}};
+  spec.resources = {resource("", whole, 1, true), resource("1g.5gb", one_slice), resource("3g.20gb", three_slice)};
   return spec;
 }
 
 NodeSpec shared_node(const std::string& name, std::int32_t replicas, std::int64_t allocatable) {
-  NodeSpec spec{.name = name, .cpu_milli = 64'000, .memory_mib = 512'000};
+  NodeSpec spec;
+  spec.name = name;
+  spec.cpu_milli = 64'000;
+  spec.memory_mib = 512'000;
   spec.sharing = NodeSharing::time_slice;
   spec.replicas = replicas;
   spec.gpus = {a100(true), a100(true)};
-  spec.resources = {{.replicas = replicas, .allocatable = allocatable}};
+  spec.resources = {resource("", allocatable, replicas)};
   return spec;
 }
 
