@@ -180,6 +180,11 @@ class Life {
     LivePod& live = *view().find_pod(pod->object.uid);
     view().start_binding(live, now());
     pod->deadline_ns = now() + view().options().binding_ns;
+    if (pod->object.node_name == pod->promised && !pod->is_deleted) {  // an earlier try got through
+      view().confirm(live, view().find_node(pod->promised), now());
+      pod->known_node = std::exchange(pod->promised, "");
+      return;
+    }
     const bool can_be_written = pod->object.node_name.empty() && !pod->is_deleted;
     if (!can_be_written || draw(4) == 0) {
       view().release(live, now());
