@@ -47,6 +47,16 @@ class Life {
   ModelPod* some_pod() {
     return pods_.empty() ? nullptr : &std::next(pods_.begin(), draw(static_cast<int>(pods_.size())))->second;
   }
+  template <typename Wanted>
+  ModelPod* some_pod(Wanted wanted) {
+    std::vector<ModelPod*> found;
+    for (auto& [uid, pod] : pods_) {
+      if (wanted(pod)) {
+        found.push_back(&pod);
+      }
+    }
+    return found.empty() ? nullptr : found[static_cast<std::size_t>(draw(static_cast<int>(found.size())))];
+  }
   ClusterView& view() { return *world_->view; }
   TimeNs& now() { return world_->now; }
 
@@ -104,9 +114,12 @@ class Life {
   }
 
   void create() {
+    if (pods_.size() >= 16) {
+      return end_pod();  // a cluster that is full decides nothing
+    }
     const std::string uid = "u" + std::to_string(created_++);
     ModelPod& pod = pods_[uid];
-    pod.count = 1 + draw(4);
+    pod.count = 1 + draw(3);
     pod.object = live_pod(uid, pod.count);
     if (draw(4) > 0) {
       deliver(&pod);
@@ -136,8 +149,8 @@ class Life {
   }
 
   void filter() {
-    ModelPod* pod = some_pod();
-    if (pod == nullptr || !pod->known_node.empty()) {
+    ModelPod* pod = some_pod([](const ModelPod& any) { return any.known_node.empty(); });
+    if (pod == nullptr) {
       return;
     }
     LivePod& live = view().submit(pod->object, now());
@@ -160,13 +173,18 @@ class Life {
 
   /// The binding of a pod that is held: written and answered, written without an answer, or refused.
   void bind() {
-    ModelPod* pod = some_pod();
-    if (pod == nullptr || pod->promised.empty()) {
+    ModelPod* pod = some_pod([](const ModelPod& any) { return !any.promised.empty(); });
+    if (pod == nullptr) {
       return;
     }
     LivePod& live = *view().find_pod(pod->object.uid);
     view().start_binding(live, now());
     pod->deadline_ns = now() + view().options().binding_ns;
+    if (pod->object.node_name == pod->promised && !pod->is_deleted) {  // an earlier try got through
+      view().confirm(live, view().find_node(pod->promised), now());
+      pod->known_node = std::exchange(pod->promised, "");
+      return;
+    }
     const bool can_be_written = pod->object.node_name.empty() && !pod->is_deleted;
     if (!can_be_written || draw(4) == 0) {
       view().release(live, now());
