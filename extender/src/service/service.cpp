@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "gpusched/extender/admission.hpp"
 #include "gpusched/extender/api_client.hpp"
 #include "gpusched/extender/event_recorder.hpp"
 #include "gpusched/extender/http_server.hpp"
@@ -62,6 +63,7 @@ struct Service::Parts {
   std::optional<LeaderElection> election;
   std::optional<EventRecorder> events;
   std::optional<Verbs> verbs;
+  std::optional<Admission> admission;
   std::unique_ptr<HttpServer> server;
   std::atomic<bool> warned_of_full_nodes{false};
   std::atomic<TimeNs> last_refusal_ns{-refusal_memory_ns};
@@ -242,6 +244,9 @@ Status Service::Parts::serve() {
                              .now = [this] { return now(); },
                              .observer = [this](const VerbRecord& record) { observe(record); }},
                 *view, view_mutex, *pod_api);
+  admission.emplace(AdmissionOptions{.refusal = [this] { return refusal(); },
+                                     .observer = [this](const VerbRecord& record) { observe(record); }},
+                    *view, view_mutex);
   const Result<ListenAddress> listen = parse_listen(config.listen);
   if (!listen) {
     return listen.error();
@@ -265,7 +270,7 @@ Status Service::Parts::serve() {
                            .metrics = metrics,
                            .refusal = [this] { return refusal(); },
                            .snapshot = [this] { return snapshot(); },
-                           .admit = {}});
+                           .admit = [this](std::string_view body) { return admission->admit(body); }});
   });
   if (!started) {
     return started.error();

@@ -14,11 +14,16 @@ namespace gpusched::extender {
 struct Verbs::Offer {
   std::vector<NodeId> nodes;
   std::vector<std::string_view> unknown;
+  std::vector<std::string_view> unfit;  ///< a unit of the pod's resource is something else there than it needs
+
+  void leave_out_unfit(const Engine& engine, const LivePod& pod);
 };
 
 namespace {
 
 constexpr std::string_view not_seen_yet = "node not yet in the extender's cache";
+constexpr std::string_view not_as_needed =
+    "a unit of the resource is not what the pod's annotations ask for on this node";
 constexpr std::string_view intent_only =
     "pod states intent only and no admission webhook chose a resource for it (label the namespace "
     "gpusched.io/admit=true)";
@@ -80,6 +85,21 @@ Verbs::Offer Verbs::known_nodes(const FilterArgs& args) const {
     }
   }
   return offer;
+}
+
+void Verbs::Offer::leave_out_unfit(const Engine& engine, const LivePod& pod) {
+  if (!pod.intent) {
+    return;
+  }
+  const std::vector<NodeId> kept = engine.nodes_that_keep(engine.state().request(pod.request), *pod.intent, nodes);
+  std::vector<std::string_view> kept_names;
+  kept_names.reserve(kept.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const bool is_kept = kept_names.size() < kept.size() && kept[kept_names.size()] == nodes[i];
+    (is_kept ? kept_names : unfit).push_back(names[i]);
+  }
+  nodes = kept;
+  names = std::move(kept_names);
 }
 
 std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record) {
@@ -144,7 +164,9 @@ std::string Verbs::filter(std::string_view padded_json) {
         record.reason = "intent_only";
         reply = refuse_everywhere(args.value(), intent_only, record);
       } else {
-        reply = answer(args.value(), pod, known_nodes(args.value()), now, record);
+        Offer offer = known_nodes(args.value());
+        offer.leave_out_unfit(view_.engine(), pod);
+        reply = answer(args.value(), pod, offer, now, record);
       }
       pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
                           (record.reason.empty() ? "" : ": " + record.reason) +
@@ -183,10 +205,15 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
       failed.emplace_back(name, not_seen_yet);
     }
   }
+  for (const std::string_view name : offer.unfit) {
+    unresolvable.emplace_back(name, not_as_needed);
+  }
   if (bind != nullptr) {
     record.node = name_of(bind->candidate.node);
   } else {
-    record.reason = evaluation.refused.empty() ? "unknown_nodes" : main_reason(evaluation);
+    record.reason = !evaluation.refused.empty() ? main_reason(evaluation)
+                    : offer.unfit.empty()       ? std::string_view("unknown_nodes")
+                                                : std::string_view("intent_not_kept");
   }
   return passing(args, names, failed, unresolvable);
 }

@@ -28,6 +28,35 @@ GpuRequest live_request(const PodRequest& read) {
   return request;
 }
 
+/// The intent behind a resource that admission chose, with the mode chosen; `note` gets its reason.
+std::unique_ptr<const GpuRequest> admitted_intent(const PodSpec& spec, const PodRequest& read, std::string& note) {
+  const auto find = [&](std::string_view key) {
+    return std::find_if(spec.annotations.begin(), spec.annotations.end(),
+                        [&](const auto& entry) { return entry.first == key; });
+  };
+  const auto annotation = find(decision_annotation);
+  if (!read.admitted || annotation == spec.annotations.end()) {
+    return nullptr;
+  }
+  const auto decision = parse_decision(annotation->second);
+  if (!decision || !decision.value() || decision.value()->resource != read.resource) {
+    return nullptr;  // of another version, or of a resource that somebody has changed since
+  }
+  note = decision.value()->reason;
+  auto intent = std::make_unique<GpuRequest>(read.request);
+  if (read.stated_milli > 0) {
+    intent->gpu_milli = read.stated_milli;
+  }
+  if (find("gpusched.io/mode") != spec.annotations.end()) {
+    intent->max_slowdown = 0;  // the user's word wins over a prediction
+  }
+  intent->mode = decision.value()->mode == "mig"          ? SharingMode::mig
+                 : decision.value()->mode == "time-slice" ? SharingMode::time_slice
+                 : decision.value()->mode == "mps"        ? SharingMode::mps
+                                                          : SharingMode::whole;
+  return intent;
+}
+
 NodeHealth health_of(const NodeUpdate& update) {
   if (!update.node.ready) {
     return NodeHealth::down;
@@ -145,6 +174,7 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
     pod.resource = read.value().resource;
     pod.states_intent_only = read.value().dialect != RequestDialect::none && pod.resource.empty();
     request = live_request(read.value());
+    pod.intent = admitted_intent(object.spec, read.value(), pod.note);
   } else {
     pod.problem = read.error().message;
   }

@@ -117,6 +117,7 @@ Json to_json(const NodeSpec& node) {
                                  {"whole_devices", resource.whole_devices},
                                  {"replicas", resource.replicas},
                                  {"allocatable", resource.allocatable}});
+    if (!resource.unit_profile.empty()) json["resources"].back()["unit_profile"] = resource.unit_profile;
   }
   json["sharing"] = sharing_names[static_cast<std::size_t>(node.sharing)];
   if (node.replicas != 0) json["replicas"] = node.replicas;
@@ -144,7 +145,8 @@ Result<NodeSpec> node_from_json(const Json& json) {
                               .shared = resource.at("shared").get<bool>(),
                               .whole_devices = resource.at("whole_devices").get<bool>(),
                               .replicas = resource.at("replicas").get<std::int32_t>(),
-                              .allocatable = resource.at("allocatable").get<std::int64_t>()});
+                              .allocatable = resource.at("allocatable").get<std::int64_t>(),
+                              .unit_profile = resource.value("unit_profile", "")});
   }
   if (!enum_from(sharing_names, json.at("sharing").get<std::string>(), node.sharing)) {
     return malformed("node with an unknown sharing: " + json.dump());

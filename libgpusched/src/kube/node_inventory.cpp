@@ -318,7 +318,8 @@ class InventoryBuilder {
                                            .shared = offer.resource.shared,
                                            .whole_devices = is_whole(offer) && !inventory_.spec.gpus.empty(),
                                            .replicas = static_cast<std::int32_t>(offer.replicas),
-                                           .allocatable = offer.allocatable});
+                                           .allocatable = offer.allocatable,
+                                           .unit_profile = offer.is_mig() ? std::string() : unit});
       inventory_.unit_profiles.push_back(std::move(unit));
     }
   }

@@ -251,6 +251,7 @@ Status set_dialect(const PodSpec& pod, const Amounts& amounts, PodRequest& resul
     } else {
       // The resource that admission chose says which part of a GPU it is.
       request.gpu_memory_mib = parsed.value()->memory_mib;
+      result.stated_milli = parsed.value()->milli;
     }
   }
   if (result.dialect == RequestDialect::none && asks_by_intent(pod)) {

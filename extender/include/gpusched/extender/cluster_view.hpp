@@ -42,7 +42,10 @@ struct LivePod {
   bool states_intent_only = false;
   std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record, also while the node shows no such GPU
   std::string note;                          ///< what admission wrote about its choice
-  std::string last_decision;                 ///< one line of text, for /v1/explain
+  /// What the pod needs in its own words, where admission chose the resource: not every node that has the resource
+  /// keeps it. Null: the resource is the pod's own choice.
+  std::unique_ptr<const GpuRequest> intent;
+  std::string last_decision;  ///< one line of text, for /v1/explain
 };
 
 struct ClusterViewOptions {

@@ -16,7 +16,7 @@ namespace gpusched::extender {
 
 /// What a verb did, for metrics, logs and Kubernetes Events.
 struct VerbRecord {
-  std::string_view verb;    ///< filter, prioritize, preempt, bind
+  std::string_view verb;    ///< filter, prioritize, preempt, bind, admit
   std::string_view result;  ///< bind, wait, infeasible, error ...
   std::string reason;       ///< constant text; empty = none
   std::string message{};    ///< what a person should read where it says more than the reason; of one pod

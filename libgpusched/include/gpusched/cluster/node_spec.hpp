@@ -30,6 +30,7 @@ struct NodeResource {
   bool whole_devices = false;  ///< a unit is one of the GPUs that are not fixed
   std::int32_t replicas = 1;   ///< units per device or instance
   std::int64_t allocatable = 0;
+  std::string unit_profile{};  ///< MIG profile of a unit where the name does not tell (MIG strategy single)
 
   friend bool operator==(const NodeResource&, const NodeResource&) = default;
 };

@@ -11,6 +11,7 @@
 #include "gpusched/cluster/node_index.hpp"
 #include "gpusched/engine/decision.hpp"
 #include "gpusched/engine/explanation.hpp"
+#include "gpusched/engine/resource_choice.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/registry.hpp"
 
@@ -74,6 +75,15 @@ class Engine {
   /// that counts nothing refuses the rest). ranked[0] is the node that decide() picks. Nodes with whole devices come
   /// before those that share them. docs/decisions/0012-counted-resources.md
   Evaluation evaluate(RequestClassId request, std::span<const NodeId> scope);
+  /// The resource to name for a request that states what it needs and no resource (a mode, isolation, memory, slowdown,
+  /// profile, or a fraction), from what the nodes count. Hard rules first; an explicit mode wins over predictions. Of
+  /// the rest those with free units first, then the least share of a GPU (of batch jobs times the predicted slowdown).
+  /// Pure. docs/admission.md
+  ResourceChoice choose_resource(const GpuRequest& intent) const;
+  /// Those of `scope` whose units of the resource that `named` names keep the rules of choose_resource() for `intent`:
+  /// one name means different things on different nodes. Nodes without the resource stay in.
+  std::vector<NodeId> nodes_that_keep(const GpuRequest& named, const GpuRequest& intent,
+                                      std::span<const NodeId> scope) const;
   /// Why decide() answers as it does, and which edits of the request would change the answer. As it decides some
   /// hundred edited requests it numbers those; nothing else changes.
   Explanation explain(RequestClassId request, TimeNs now);

@@ -50,6 +50,7 @@ struct PodRequest {
   RequestDialect dialect = RequestDialect::none;
   std::string resource;   ///< counted name the pod asks for, "nvidia.com/gpu"; empty: the choice is ours (or no GPU)
   bool admitted = false;  ///< our webhook wrote the resource: annotation gpusched.io/decision
+  std::int32_t stated_milli = 0;  ///< the fraction in the pod's own words where admission chose the resource; 0 = none
 };
 
 /// What the scheduler must find for the pod: per resource the larger of all containers and sidecars together, and of
