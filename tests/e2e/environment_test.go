@@ -27,9 +27,10 @@ type cluster struct {
 type clusterOptions struct {
 	nodes           int
 	kinds           []harness.NodeKind
-	candidates      string        // default 1
-	extenderTimeout time.Duration // of kube-scheduler's calls
-	noTap           bool          // kube-scheduler calls the extender straight
+	candidates      string               // default 1
+	extenderTimeout time.Duration        // of kube-scheduler's calls
+	noTap           bool                 // kube-scheduler calls the extender straight
+	certificate     *harness.Certificate // the extender serves HTTPS; nil: HTTP
 }
 
 func binDir() string {
@@ -59,11 +60,16 @@ func startCluster(t *testing.T, options clusterOptions) *cluster {
 	if options.candidates == "" {
 		options.candidates = "1"
 	}
-	c.extender, err = plane.StartExtender(ctx, program, options.candidates)
+	if options.certificate == nil {
+		c.extender, err = plane.StartExtender(ctx, program, options.candidates)
+	} else {
+		c.extender, err = plane.StartSecureExtender(ctx, program, options.candidates, options.certificate)
+	}
 	must(t, err)
 	config := harness.SchedulerConfig{PercentageOfNodesToScore: 100, ExtenderURL: c.extender.URL, ExtenderTimeout: options.extenderTimeout}
 	if !options.noTap {
 		c.tap = harness.NewTap(c.extender.URL)
+		c.tap.Client = c.extender.Client
 		config.ExtenderURL = c.tap.URL()
 	}
 	c.kubelets, err = harness.StartKubelets(ctx, plane.Admin, 1)

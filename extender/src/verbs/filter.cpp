@@ -204,9 +204,9 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
     for (const std::string_view name : offer.unknown) {
       failed.emplace_back(name, not_seen_yet);
     }
-  }
-  for (const std::string_view name : offer.unfit) {
-    unresolvable.emplace_back(name, not_as_needed);
+    for (const std::string_view name : offer.unfit) {
+      unresolvable.emplace_back(name, not_as_needed);
+    }
   }
   if (bind != nullptr) {
     record.node = name_of(bind->candidate.node);

@@ -44,6 +44,7 @@ type Extender struct {
 	*Process
 	Program ExtenderProgram
 	URL     string // urlPrefix
+	Client  *http.Client
 
 	restarts sync.WaitGroup
 	stop     chan struct{}
@@ -73,6 +74,24 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 	return e, nil
 }
 
+// StartSecureExtender serves HTTPS with that certificate.
+func (c *ControlPlane) StartSecureExtender(ctx context.Context, program ExtenderProgram, candidates string, certificate *Certificate) (*Extender, error) {
+	config, err := certificate.writeConfig(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.LaunchExtender(ctx, program, "extender", extenderAccount, []string{"--candidates", candidates, "--config", config})
+	if err != nil {
+		return nil, err
+	}
+	e.URL, e.Client = "https"+strings.TrimPrefix(e.URL, "http"), certificate.client()
+	if err := e.WaitReady(ctx); err != nil {
+		e.Kill()
+		return nil, err
+	}
+	return e, nil
+}
+
 // LaunchExtender starts the program with these flags, as a ServiceAccount of kube-system, and waits for nothing: a
 // follower never becomes ready. The log is NAME.log.
 func (c *ControlPlane) LaunchExtender(ctx context.Context, program ExtenderProgram, name, account string, flags []string, env ...string) (*Extender, error) {
@@ -87,7 +106,7 @@ func (c *ControlPlane) LaunchExtender(ctx context.Context, program ExtenderProgr
 	if err != nil {
 		return nil, err
 	}
-	e := &Extender{Program: program, URL: "http://" + address, stop: make(chan struct{}), next: restart{after: restartAfter}}
+	e := &Extender{Program: program, URL: "http://" + address, Client: http.DefaultClient, stop: make(chan struct{}), next: restart{after: restartAfter}}
 	args := append([]string{"--kubeconfig", kubeconfig, "--listen", address, "--log-level", "info"}, flags...)
 	if program.IsReal {
 		if err := os.MkdirAll(c.EventLogs(), 0o755); err != nil {
@@ -105,7 +124,7 @@ func (c *ControlPlane) EventLogs() string { return filepath.Join(c.Dir, "event-l
 // WaitReady waits until /readyz answers 200.
 func (e *Extender) WaitReady(ctx context.Context) error {
 	err := WaitFor(ctx, readyTimeout, 20*time.Millisecond, func() (bool, string) {
-		response, err := http.Get(e.URL + "/readyz")
+		response, err := e.Client.Get(e.URL + "/readyz")
 		if err != nil {
 			return false, err.Error()
 		}

@@ -22,6 +22,7 @@ type Call struct {
 
 // Tap stands between kube-scheduler and the extender and writes down what goes by; it can hold an answer back.
 type Tap struct {
+	Client *http.Client // towards the extender
 	server *httptest.Server
 	mu     sync.Mutex
 	target string
@@ -31,7 +32,7 @@ type Tap struct {
 
 // NewTap listens at once.
 func NewTap(target string) *Tap {
-	t := &Tap{target: target, delays: map[string]time.Duration{}}
+	t := &Tap{Client: http.DefaultClient, target: target, delays: map[string]time.Duration{}}
 	t.server = httptest.NewServer(http.HandlerFunc(t.serve))
 	return t
 }
@@ -66,7 +67,7 @@ func (t *Tap) Calls(verb, pod string) []Call {
 func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 	call := Call{Verb: strings.TrimPrefix(r.URL.Path, "/"), Start: time.Now()}
 	call.Request, _ = io.ReadAll(r.Body)
-	response, err := http.Post(t.target+r.URL.Path, "application/json", bytes.NewReader(call.Request))
+	response, err := t.Client.Post(t.target+r.URL.Path, "application/json", bytes.NewReader(call.Request))
 	call.Took = time.Since(call.Start)
 	if err != nil {
 		call.Status = http.StatusBadGateway
