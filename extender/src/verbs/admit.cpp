@@ -78,7 +78,7 @@ std::string reason_for(const ResourceChoice& choice, const GpuRequest& request) 
   }
   text += best.free_now ? "" : ", no unit is free now";
   if (const ResourceOption* other = choice.runner_up()) {
-    text += "; next best " + describe(*other) + " at " + std::to_string(other->share_milli) + "/1000, slowdown " +
+    text += ", next best " + describe(*other) + " at " + std::to_string(other->share_milli) + "/1000, slowdown " +
             two_digits(other->slowdown) + (best.free_now && !other->free_now ? ", none free" : "");
   }
   return text;
