@@ -91,15 +91,16 @@ void Verbs::Offer::leave_out_unfit(const Engine& engine, const LivePod& pod) {
   if (!pod.intent) {
     return;
   }
-  const std::vector<NodeId> kept = engine.nodes_that_keep(engine.state().request(pod.request), *pod.intent, nodes);
-  std::vector<std::string_view> kept_names;
-  kept_names.reserve(kept.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const bool is_kept = kept_names.size() < kept.size() && kept[kept_names.size()] == nodes[i];
-    (is_kept ? kept_names : unfit).push_back(names[i]);
+  std::vector<NodeId> kept = engine.nodes_that_keep(engine.state().request(pod.request), *pod.intent, nodes);
+  std::size_t next = 0;
+  for (const NodeId node : nodes) {
+    if (next < kept.size() && kept[next] == node) {
+      ++next;
+    } else {
+      unfit.push_back(engine.state().node(node).spec.name);
+    }
   }
-  nodes = kept;
-  names = std::move(kept_names);
+  nodes = std::move(kept);
 }
 
 std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record) {
