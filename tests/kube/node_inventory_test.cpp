@@ -108,9 +108,12 @@ TEST(NodeInventoryTest, StrategySingleCountsInstancesUnderTheDevicesName) {
   EXPECT_EQ(fixed_gpus(found), 2);
   EXPECT_EQ(found.spec.sharing, NodeSharing::mig);
   EXPECT_EQ(found.unit_profiles, Kinds{"1g.5gb"});
-  EXPECT_EQ(
-      found.spec.resources[0],
-      (NodeResource{.mig_profile = "", .shared = false, .whole_devices = false, .replicas = 2, .allocatable = 28}));
+  EXPECT_EQ(found.spec.resources[0], (NodeResource{.mig_profile = "",
+                                                   .shared = false,
+                                                   .whole_devices = false,
+                                                   .replicas = 2,
+                                                   .allocatable = 28,
+                                                   .unit_profile = "1g.5gb"}));
 }
 
 TEST(NodeInventoryTest, StrategyMixed) {
