@@ -224,8 +224,9 @@ Status Service::Parts::connect() {
                                  .field_selector = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"},
                     *pod_feed);
   if (config.leader_election) {
+    election_client.emplace(access.value(), ApiClientOptions{.timeout_ms = 5000});
     election.emplace(
-        *client,
+        *election_client,
         LeaderElectionOptions{
             .lease_namespace = config.lease_namespace, .lease_name = config.lease_name, .identity = random_identity()},
         [](const std::string& message) {
