@@ -88,10 +88,7 @@ std::string Metrics::scrape(const MetricsSnapshot& snapshot, const Engine& engin
     const Node& node = state.nodes()[i];
     for (std::size_t r = 0; !node.removed && r < node.spec.resources.size(); ++r) {
       const NodeResource& resource = node.spec.resources[r];
-      auto& [allocatable, free] =
-          units[resource_name({.kind = resource.mig_profile.empty() ? GpuResourceKind::device : GpuResourceKind::mig,
-                               .shared = resource.shared,
-                               .mig_profile = resource.mig_profile})];
+      auto& [allocatable, free] = units[resource_name(resource.mig_profile, resource.shared)];
       allocatable += resource.allocatable;
       free += state.resource_free(NodeId{i}, r);
     }

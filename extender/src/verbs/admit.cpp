@@ -40,11 +40,7 @@ const std::string* find_text(const std::vector<std::pair<std::string, std::strin
 /// As the annotation gpusched.io/mode spells it.
 std::string_view mode_word(ModeKind mode) { return mode == ModeKind::time_slice ? "time-slice" : to_string(mode); }
 
-std::string name_of(const ResourceOption& option) {
-  return resource_name({.kind = option.mig_profile.empty() ? GpuResourceKind::device : GpuResourceKind::mig,
-                        .shared = option.shared,
-                        .mig_profile = option.mig_profile});
-}
+std::string name_of(const ResourceOption& option) { return resource_name(option.mig_profile, option.shared); }
 
 std::string describe(const ResourceOption& option) {
   std::string text = name_of(option) + " (";

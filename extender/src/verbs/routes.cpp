@@ -25,12 +25,6 @@ HttpReply json(const Json& body) {
           .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-std::string name_of(const NodeResource& resource) {
-  return resource_name({.kind = resource.mig_profile.empty() ? GpuResourceKind::device : GpuResourceKind::mig,
-                        .shared = resource.shared,
-                        .mig_profile = resource.mig_profile});
-}
-
 const char* stage_name(PodStage stage) {
   constexpr std::array<const char*, 4> names = {"pending", "held", "binding", "bound"};
   return names[static_cast<std::size_t>(stage)];
@@ -53,7 +47,7 @@ HttpReply show_state(const RouteTargets& targets) {
     entry["pods"] = node.pods.size();
     for (std::size_t r = 0; r < node.spec.resources.size(); ++r) {
       const NodeResource& resource = node.spec.resources[r];
-      entry["resources"].push_back({{"name", name_of(resource)},
+      entry["resources"].push_back({{"name", resource_name(resource.mig_profile, resource.shared)},
                                     {"allocatable", resource.allocatable},
                                     {"free", state.resource_free(NodeId{i}, r)},
                                     {"replicas", resource.replicas}});

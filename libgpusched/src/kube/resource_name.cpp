@@ -115,4 +115,10 @@ std::string resource_name(const GpuResource& resource) {
   return resource.shared ? name.append(shared_suffix) : name;
 }
 
+std::string resource_name(const std::string& mig_profile, bool shared) {
+  return resource_name({.kind = mig_profile.empty() ? GpuResourceKind::device : GpuResourceKind::mig,
+                        .shared = shared,
+                        .mig_profile = mig_profile});
+}
+
 }  // namespace gpusched

@@ -33,6 +33,9 @@ Result<std::optional<GpuResource>> parse_resource_name(std::string_view name);
 /// The name that parse_resource_name() takes apart.
 std::string resource_name(const GpuResource& resource);
 
+/// The same for what the cluster keeps of a name: its MIG profile, empty for devices, and whether it ends in .shared.
+std::string resource_name(const std::string& mig_profile, bool shared);
+
 /// "1g.10gb.me" to "1g.10gb+me"; the other spelling is returned as it is. Errors as parse_resource_name().
 Result<std::string> parse_mig_profile(std::string_view profile);
 
