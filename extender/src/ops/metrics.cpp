@@ -24,11 +24,6 @@ Family<Gauge>& gauge(Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
 
-/// Reasons are constant text; what comes from the API server is not, and would make a series each.
-std::string reason_label(const VerbRecord& record) {
-  return record.verb == "bind" && !record.reason.empty() ? "error" : record.reason;
-}
-
 }  // namespace
 
 struct Metrics::Families {
@@ -58,9 +53,7 @@ Metrics::~Metrics() = default;
 
 void Metrics::record(const VerbRecord& record) {
   families_->decisions
-      .Add({{"verb", std::string(record.verb)},
-            {"result", std::string(record.result)},
-            {"reason", reason_label(record)}})
+      .Add({{"verb", std::string(record.verb)}, {"result", std::string(record.result)}, {"reason", record.reason}})
       .Increment();
   static const Histogram::BucketBoundaries bounds = {5e-5, 1e-4,   2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3,
                                                      1e-2, 2.5e-2, 5e-2,   0.1,  0.25, 0.5,    1};
@@ -81,7 +74,7 @@ std::string Metrics::scrape(const MetricsSnapshot& snapshot, const Engine& engin
   all.state.Add({{"state", "leader"}}).Set(snapshot.leader ? 1 : 0);
   all.watch_age.Add({}).Set(static_cast<double>(snapshot.watch_age_ms) * 1e-3);
   all.relists.Add({}).Set(static_cast<double>(snapshot.relists));
-  all.drift.Add({}).Set(static_cast<double>(snapshot.drift));
+  all.drift.Add({}).Set(static_cast<double>(view.drift));
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> units;  // allocatable, free
   const ClusterState& state = engine.state();
   for (std::uint32_t i = 0; i < state.nodes().size(); ++i) {

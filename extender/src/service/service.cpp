@@ -96,7 +96,6 @@ struct Service::Parts {
 
   MetricsSnapshot snapshot() const {
     MetricsSnapshot shot{.view = view->counts(), .ready = refusal().empty(), .leader = true};
-    shot.drift = shot.view.drift;
     if (!from_snapshot()) {
       const WatchStatus nodes = node_watch->status();
       const WatchStatus pods = pod_watch->status();

@@ -146,7 +146,8 @@ std::string Verbs::bind(std::string_view padded_json) {
     }
   }
   record.result = error.empty() ? "bound" : "error";
-  record.reason = error;
+  record.reason = error.empty() ? "" : "error";  // what went wrong may be the API server's own words
+  record.message = error;
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);
   return encode_bind_result(error);

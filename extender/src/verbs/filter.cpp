@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <chrono>
-#include <deque>
 #include <map>
 
 #include "gpusched/extender/verbs.hpp"

@@ -14,7 +14,6 @@ struct MetricsSnapshot {
   std::int64_t watch_age_ms = 0;  ///< since the API server last said anything, the older of nodes and pods
   std::int64_t relists = 0;
   bool ready = false, leader = false;
-  std::int64_t drift = 0;  ///< pods that the view and the last full list disagreed on
 };
 
 /// Prometheus metrics of the extender; thread-safe. Names are listed in docs/extender.md.
