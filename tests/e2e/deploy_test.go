@@ -111,7 +111,9 @@ func isRefused(err error) bool {
 func shippedScheduler(c *cluster) {
 	const serverName = "gpusched-extender.kube-system.svc"
 	certificates := filepath.Join(c.Dir, "tls")
-	must(c.t, harness.WriteCertificates(certificates, serverName))
+	made, err := harness.NewCertificates(serverName)
+	must(c.t, err)
+	must(c.t, made.Write(certificates))
 	config := filepath.Join(c.Dir, "extender.yaml")
 	text := c.rewrite(c.configMap("deployment.yaml", "extender.yaml"), "/etc/gpusched/tls", certificates)
 	must(c.t, os.WriteFile(config, []byte(text), 0o644))

@@ -27,10 +27,10 @@ type cluster struct {
 type clusterOptions struct {
 	nodes           int
 	kinds           []harness.NodeKind
-	candidates      string               // default 1
-	extenderTimeout time.Duration        // of kube-scheduler's calls
-	noTap           bool                 // kube-scheduler calls the extender straight
-	certificate     *harness.Certificate // the extender serves HTTPS; nil: HTTP
+	candidates      string                // default 1
+	extenderTimeout time.Duration         // of kube-scheduler's calls
+	noTap           bool                  // kube-scheduler calls the extender straight
+	certificates    *harness.Certificates // the extender serves HTTPS; nil: HTTP
 }
 
 func binDir() string {
@@ -60,10 +60,10 @@ func startCluster(t *testing.T, options clusterOptions) *cluster {
 	if options.candidates == "" {
 		options.candidates = "1"
 	}
-	if options.certificate == nil {
+	if options.certificates == nil {
 		c.extender, err = plane.StartExtender(ctx, program, options.candidates)
 	} else {
-		c.extender, err = plane.StartSecureExtender(ctx, program, options.candidates, options.certificate)
+		c.extender, err = plane.StartSecureExtender(ctx, program, options.candidates, options.certificates)
 	}
 	must(t, err)
 	config := harness.SchedulerConfig{PercentageOfNodesToScore: 100, ExtenderURL: c.extender.URL, ExtenderTimeout: options.extenderTimeout}

@@ -86,13 +86,13 @@ func (c *cluster) explain(name string) map[string]any {
 // Pods that only say what they need get a resource from the webhook, a node from the real kube-scheduler, and
 // /v1/explain says why.
 func TestIntent(t *testing.T) {
-	certificate, err := harness.NewCertificate()
+	certificates, err := harness.NewCertificates("gpusched-extender")
 	must(t, err)
-	c := startCluster(t, clusterOptions{nodes: 16, kinds: harness.MixedCluster, certificate: certificate})
+	c := startCluster(t, clusterOptions{nodes: 16, kinds: harness.MixedCluster, certificates: certificates})
 	if !c.extender.Program.IsReal {
 		t.Skip("the echo extender has no webhook")
 	}
-	c.installWebhook(certificate.CA)
+	c.installWebhook(certificates.CA)
 	rows := []struct {
 		name        string
 		annotations map[string]string
@@ -131,13 +131,13 @@ func TestIntent(t *testing.T) {
 // What cannot be, or contradicts itself, is refused with its key; what has no room now waits; a pod with a resource is
 // left as it is.
 func TestIntentRefused(t *testing.T) {
-	certificate, err := harness.NewCertificate()
+	certificates, err := harness.NewCertificates("gpusched-extender")
 	must(t, err)
-	c := startCluster(t, clusterOptions{nodes: 1, kinds: []harness.NodeKind{{Name: "small", Resources: map[string]int64{"nvidia.com/gpu": 1}, Labels: harness.WholeNode.Labels}}, certificate: certificate})
+	c := startCluster(t, clusterOptions{nodes: 1, kinds: []harness.NodeKind{{Name: "small", Resources: map[string]int64{"nvidia.com/gpu": 1}, Labels: harness.WholeNode.Labels}}, certificates: certificates})
 	if !c.extender.Program.IsReal {
 		t.Skip("the echo extender has no webhook")
 	}
-	c.installWebhook(certificate.CA)
+	c.installWebhook(certificates.CA)
 	contradicting := harness.WholePod.Pod("contradicting")
 	contradicting.Annotations["gpusched.io/mode"] = "mig"
 	misplaced := harness.CPUPod.Pod("misplaced")

@@ -74,9 +74,9 @@ func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgra
 	return e, nil
 }
 
-// StartSecureExtender serves HTTPS with that certificate.
-func (c *ControlPlane) StartSecureExtender(ctx context.Context, program ExtenderProgram, candidates string, certificate *Certificate) (*Extender, error) {
-	config, err := certificate.writeConfig(c.Dir)
+// StartSecureExtender serves HTTPS with these certificates.
+func (c *ControlPlane) StartSecureExtender(ctx context.Context, program ExtenderProgram, candidates string, certificates *Certificates) (*Extender, error) {
+	config, err := certificates.writeConfig(filepath.Join(c.Dir, "tls"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (c *ControlPlane) StartSecureExtender(ctx context.Context, program Extender
 	if err != nil {
 		return nil, err
 	}
-	e.URL, e.Client = "https"+strings.TrimPrefix(e.URL, "http"), certificate.client()
+	e.URL, e.Client = "https"+strings.TrimPrefix(e.URL, "http"), certificates.client()
 	if err := e.WaitReady(ctx); err != nil {
 		e.Kill()
 		return nil, err
