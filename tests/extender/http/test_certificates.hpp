@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,6 +12,8 @@
 #include <openssl/x509v3.h>
 
 #include "gpusched/base/check.hpp"
+
+#include "temporary_folder.hpp"
 
 namespace gpusched::test {
 
@@ -80,23 +81,5 @@ inline std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> client_tls(const TestCe
   }
   return context;
 }
-
-/// A folder that is gone at the end of the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "gpusched_tls_XXXXXX").string();
-    GPUSCHED_CHECK(mkdtemp(name.data()) != nullptr, name);
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace gpusched::test

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "temporary_folder.hpp"
+
 namespace gpusched::sim {
 namespace {
 
@@ -24,16 +26,13 @@ class PathGuard {
 class FakeSolver {
  public:
   explicit FakeSolver(const std::string& script) {
-    std::string name = (std::filesystem::temp_directory_path() / "gpusched-test-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     std::ofstream(folder_ / "cbc") << "#!/bin/sh\n" << script;
     std::filesystem::permissions(folder_ / "cbc", std::filesystem::perms::owner_all);
   }
-  ~FakeSolver() { std::filesystem::remove_all(folder_); }
-  std::string path() const { return folder_.string() + ":/usr/bin:/bin"; }
+  std::string path() const { return folder_.path().string() + ":/usr/bin:/bin"; }
 
  private:
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 /// Five things of some value, of which weight 14 may be carried.
