@@ -299,6 +299,8 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"type":"decision","t":0,"pods":[]})", R"({"type":"decision","t":0,"pods":["stranger"]})",
         R"({"type":"decision","t":0,"pods":["job-0"]})", R"({"type":"decision","t":0,"pods":"job-3"})",
         R"({"type":"decision","t":0,"pods":["job-3"]})", R"({"type":"tick"})", R"({"type":"tick","t":"noon"})",
+        R"({"type":"tick","t":7.7e76})", R"({"type":"tick","t":0.5})",
+        R"({"type":"request","id":1,"request":{"cpu_milli":0,"memory_mib":0,"num_gpu":1e30,"gpu_milli":1000}})",
         "{\"type\":\"\xff\xfe\",\"t\":0,\"pod\":\"\xff\"}"));
 
 TEST(EventLogTest, AGangThatNamesAPodTwiceIsAnError) {

@@ -130,7 +130,26 @@ Error bad(std::string message) {
   return {.code = ErrorCode::data_loss, .message = std::move(message), .file = {}, .line = 0, .remedy = {}};
 }
 
+/// Everything in a log is counted but the slowdown that a request tolerates, and profiles, whose reader checks them
+/// itself. A fraction elsewhere would be cut, or be larger than any number it is read into.
+Status check_whole_numbers(const Json& json, std::string_view key) {
+  if (json.is_number_float() && key != "max_slowdown") {
+    return bad(std::string(key) + " is " + json.dump() + ", not a whole number");
+  }
+  if (json.is_structured() && key != "file") {
+    for (const auto& [name, value] : json.items()) {
+      if (Status whole = check_whole_numbers(value, json.is_array() ? key : std::string_view(name)); !whole) {
+        return whole;
+      }
+    }
+  }
+  return {};
+}
+
 Status Replayer::line(const Json& json, std::string_view text) {
+  if (Status whole = check_whole_numbers(json, "the line"); !whole) {
+    return whole;
+  }
   const auto type = json.at("type").get<std::string>();
   if (type == "header") {
     if (engine_) {
