@@ -56,10 +56,9 @@ TEST(HttpLimitsTest, BodiesOfAllConnectionsShareALimit) {
   options.max_total_body_bytes = 1'000'000;
   const auto server = serve(options);
   TestClient first(server->port());
-  ASSERT_TRUE(first.send("POST /sum HTTP/1.1\r\nHost: test\r\nContent-Length: 800000\r\n\r\n"));
-  // Its header may still be on its way.
-  EXPECT_TRUE(
-      eventually([&] { return TestClient(server->port()).ask(post("/sum", long_text(300'000))).status == 503; }));
+  ASSERT_TRUE(first.send("POST /sum HTTP/1.1\r\nHost: test\r\nContent-Length: 800000\r\nExpect: 100-continue\r\n\r\n"));
+  ASSERT_EQ(first.read().status, 100) << "the invitation says that its share is set aside";
+  EXPECT_EQ(TestClient(server->port()).ask(post("/sum", long_text(300'000))).status, 503);
   EXPECT_EQ(TestClient(server->port()).ask(post("/sum", long_text(150'000))).status, 200);
   EXPECT_EQ(first.ask(long_text(800'000)).body, checksum(long_text(800'000)));
   first.close();
