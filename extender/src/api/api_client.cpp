@@ -54,7 +54,7 @@ struct ApiClient::Impl {
     return std::make_unique<CurlConnection>(access);
   }
   void give_back(std::unique_ptr<CurlConnection> connection) {
-    constexpr std::size_t most_idle = 16;
+    constexpr std::size_t most_idle = 64;  // above the bindings at once: each new connection costs a handshake
     const std::lock_guard lock(mutex);
     if (idle.size() < most_idle) {
       idle.push_back(std::move(connection));

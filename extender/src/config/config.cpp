@@ -73,7 +73,7 @@ const std::array<Key, 15>& keys() {
       {"leaderElection.enabled", [](Config& c, Text v) { return set_bool(c.leader_election, v); }},
       {"leaderElection.namespace", [](Config& c, Text v) { return set_text(c.lease_namespace, v); }},
       {"kubernetesEvents", [](Config& c, Text v) { return set_bool(c.kubernetes_events, v); }},
-      {"threads", [](Config& c, Text v) { return set_number<int>(c.threads, v, 1, 64); }},
+      {"bindThreads", [](Config& c, Text v) { return set_number<int>(c.bind_threads, v, 1, 256); }},
   }};
   return table;
 }

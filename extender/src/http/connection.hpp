@@ -76,7 +76,8 @@ struct Counters {
 struct Shared {
   HttpServerOptions options;
   HttpHandler handler;
-  std::unique_ptr<TlsFiles> tls;  ///< none: plain TCP
+  std::unique_ptr<TlsFiles> tls;       ///< none: plain TCP
+  net::io_context* waiting = nullptr;  ///< for calls that wait for others
   Counters counters;
   std::atomic<std::size_t> body_bytes{0};
   std::atomic<bool> draining{false};
@@ -267,19 +268,34 @@ class Connection : public std::enable_shared_from_this<Connection<Stream>> {
   }
 
   void serve(std::string_view body) {
+    ++shared_.counters.requests;
+    const auto target = parser_->get().target();
+    if (!shared_.options.waits || !shared_.options.waits({target.data(), target.size()})) {
+      return answer(body, handle(body));
+    }
+    // Nothing else happens on this connection meanwhile: no read is open, and its timers leave the body alone.
+    net::post(*shared_.waiting, [self = self(), body] {
+      auto reply = std::make_shared<HttpReply>(self->handle(body));
+      net::post(self->stream_.get_executor(), [self, body, reply] { self->answer(body, std::move(*reply)); });
+    });
+  }
+
+  HttpReply handle(std::string_view body) {
     const auto& request = parser_->get();
     const auto text = [](beast::string_view view) { return std::string_view(view.data(), view.size()); };
-    ++shared_.counters.requests;
-    HttpReply reply;
     try {
-      reply = shared_.handler({.method = text(request.method_string()),
-                               .target = text(request.target()),
-                               .body = body,
-                               .client_name = client_name_});
+      return shared_.handler({.method = text(request.method_string()),
+                              .target = text(request.target()),
+                              .body = body,
+                              .client_name = client_name_});
     } catch (...) {
       ++shared_.counters.handler_errors;
-      reply = {.status = 500, .content_type = {}, .body = {}};
+      return {.status = 500, .content_type = {}, .body = {}};
     }
+  }
+
+  void answer(std::string_view body, HttpReply reply) {
+    const auto& request = parser_->get();
     if (!body.empty() && body.data() == received_.data().data()) {
       received_.consume(body.size());
     }

@@ -56,8 +56,8 @@ Error bad_option(const std::string& what) {
 }
 
 Status check(const HttpServerOptions& options) {
-  if (options.threads < 1 || options.max_connections < 1) {
-    return bad_option("threads and max_connections must be at least 1");
+  if (options.threads < 1 || options.waiting_threads < 1 || options.max_connections < 1) {
+    return bad_option("threads, waiting_threads and max_connections must be at least 1");
   }
   if (options.header_timeout_ms < 1 || options.body_timeout_ms < 1 || options.idle_timeout_ms < 1 ||
       options.certificate_poll_ms < 1) {
@@ -75,12 +75,14 @@ class HttpServer::Impl {
  public:
   Impl(HttpServerOptions options, HttpHandler handler) {
     shared_.options = std::move(options);
+    shared_.waiting = &waiting_;
     shared_.handler = std::move(handler);
   }
 
   ~Impl() {
     control_.stop();
     workers_.stop();
+    waiting_.stop();
     for (std::thread& thread : threads_) {
       thread.join();
     }
@@ -103,6 +105,9 @@ class HttpServer::Impl {
     threads_.emplace_back([this] { run(control_); });
     for (int i = 0; i < options.threads; ++i) {
       threads_.emplace_back([this] { run(workers_); });
+    }
+    for (int i = 0; options.waits && i < options.waiting_threads; ++i) {
+      threads_.emplace_back([this] { run(waiting_); });
     }
     return {};
   }
@@ -265,8 +270,10 @@ class HttpServer::Impl {
   int lingering_ = 0;
   std::uint16_t port_ = 0;
   net::io_context workers_;
+  net::io_context waiting_;
   net::io_context control_{1};
   net::executor_work_guard<net::io_context::executor_type> keep_workers_{workers_.get_executor()};
+  net::executor_work_guard<net::io_context::executor_type> keep_waiting_{waiting_.get_executor()};
   net::executor_work_guard<net::io_context::executor_type> keep_control_{control_.get_executor()};
   tcp::acceptor acceptor_{control_};
   net::steady_timer pause_{control_};

@@ -254,7 +254,8 @@ Status Service::Parts::serve() {
   HttpServerOptions options;
   options.address = listen.value().address;
   options.port = listen.value().port;
-  options.threads = config.threads;
+  options.waits = waits;
+  options.waiting_threads = config.bind_threads;
   options.on_certificates = [](const Status& status) {
     log(status ? LogLevel::info : LogLevel::error, status ? "certificates were read anew" : "the certificates stay",
         {{"error", status ? std::string() : status.error().to_string()}});

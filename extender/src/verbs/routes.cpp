@@ -184,13 +184,28 @@ HttpReply get(std::string_view path, std::string_view query, const RouteTargets&
   return path == "/v1/explain" ? explain(query, targets) : text(404, {});
 }
 
+struct TargetParts {
+  std::string_view path, query;
+  std::string_view verb;  ///< the path's last segment
+};
+
+TargetParts parts_of(std::string_view target) {
+  const std::size_t question = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, question);
+  return {.path = path,
+          .query = target.substr(std::min(question + 1, target.size())),
+          .verb = path.substr(path.rfind('/') + 1)};
+}
+
 }  // namespace
 
+bool waits(std::string_view target) {
+  const TargetParts parts = parts_of(target);
+  return parts.verb == "bind" || parts.path == "/v1/simulate";
+}
+
 HttpReply route(const HttpRequest& request, const RouteTargets& targets) {
-  const std::size_t question = std::min(request.target.find('?'), request.target.size());
-  const std::string_view path = request.target.substr(0, question);
-  const std::string_view query = request.target.substr(std::min(question + 1, request.target.size()));
-  const std::string_view verb = path.substr(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
+  const auto [path, query, verb] = parts_of(request.target);
   if (request.method == "GET" || request.method == "HEAD") {
     return get(path, query, targets);
   }

@@ -272,6 +272,52 @@ TEST(HttpServerTest, BusyHandlersDoNotKeepOthersFromConnecting) {
   EXPECT_EQ(three.read().body, "GET /third");
 }
 
+TEST(HttpServerTest, CallsThatWaitLeaveTheThreadsToOthers) {
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  HttpServerOptions options;
+  options.threads = 1;
+  options.waiting_threads = 2;
+  options.waits = [](std::string_view target) { return target == "/wait"; };
+  const auto server = serve(options, [&](const HttpRequest& request) {
+    if (request.target == "/wait") {
+      released.wait();
+    }
+    return answer(request);
+  });
+  std::vector<TestClient> waiting;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(waiting.emplace_back(server->port()).send(get("/wait") + post("/echo", "after")));
+  }
+  ASSERT_TRUE(eventually([&] { return server->counts().requests == 5; }));
+  TestClient quick(server->port());
+  EXPECT_EQ(quick.ask(get("/quick")).body, "GET /quick");
+  release.set_value();
+  for (TestClient& client : waiting) {
+    EXPECT_EQ(client.read().body, "GET /wait");
+    EXPECT_EQ(client.read().body, "after") << "requests of one connection are answered in order";
+  }
+}
+
+TEST(HttpServerTest, StopsWhileCallsWait) {
+  HttpServerOptions options;
+  options.waiting_threads = 1;
+  options.waits = [](std::string_view) { return true; };
+  std::atomic<int> begun{0};
+  auto server = serve(options, [&](const HttpRequest& request) {
+    ++begun;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return answer(request);
+  });
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(clients.emplace_back(server->port()).send(get("/wait")));
+  }
+  ASSERT_TRUE(eventually([&] { return begun == 1; }));
+  server.reset();
+  EXPECT_LT(begun, 5) << "calls that have not begun are dropped with their connections";
+}
+
 TEST(HttpServerTest, ManyClientsAtOnceGetTheirOwnAnswers) {
   const auto server = serve();
   std::atomic<int> right{0};

@@ -23,7 +23,7 @@ struct ExtenderConfig {
   bool leader_election = false;
   std::string lease_namespace = "kube-system", lease_name = "gpusched-extender";
   bool kubernetes_events = true;
-  int threads = 16;  ///< a bind waits for the API server on one of them
+  int bind_threads = 32;  ///< bindings that can wait for the API server at once
 };
 
 /// "1", "8" or "all".

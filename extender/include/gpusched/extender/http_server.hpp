@@ -27,8 +27,8 @@ struct HttpReply {
   std::string body;
 };
 
-/// Called from several threads at once, one call per request, in order within one connection. May block: each call
-/// keeps one of HttpServerOptions::threads. An exception becomes a 500 with an empty body; the connection lives on.
+/// Called from several threads at once, one call per request, in order within one connection. A call that blocks keeps
+/// its thread: see HttpServerOptions::waits. An exception becomes a 500 with an empty body; the connection lives on.
 using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
 
 /// PEM files.
@@ -39,10 +39,14 @@ struct TlsOptions {
 };
 
 struct HttpServerOptions {
-  std::string address = "127.0.0.1";         ///< a numeric IPv4 or IPv6 address
-  std::uint16_t port = 0;                    ///< 0: any free one, see HttpServer::port()
-  std::optional<TlsOptions> tls;             ///< at least TLS 1.2; HTTP/1.1 alone, no ALPN
-  int threads = 4;                           ///< handlers that can run at once; accepting has a thread of its own
+  std::string address = "127.0.0.1";  ///< a numeric IPv4 or IPv6 address
+  std::uint16_t port = 0;             ///< 0: any free one, see HttpServer::port()
+  std::optional<TlsOptions> tls;      ///< at least TLS 1.2; HTTP/1.1 alone, no ALPN
+  int threads = 4;                    ///< handlers that can run at once; accepting has a thread of its own
+  /// Whether the handler of this target may wait for others or take long. Such calls have `waiting_threads` of their
+  /// own: however many wait, the rest is answered. Empty: none does.
+  std::function<bool(std::string_view target)> waits;
+  int waiting_threads = 4;
   std::size_t max_header_bytes = 16 * 1024;  ///< of the request line, and again of the header fields
   std::size_t max_body_bytes = 256 * 1024 * 1024;
   std::size_t max_total_body_bytes = 1024 * 1024 * 1024;  ///< of all requests being read or answered

@@ -24,6 +24,9 @@ struct RouteTargets {
 
 /// The table of paths: POST .../filter, prioritize, preempt, bind under any prefix; GET /healthz, /readyz, /metrics,
 /// /version, /v1/state, /v1/explain?pod=NAMESPACE/NAME; POST /v1/simulate, /v1/admit.
+/// Whether the call may take long: a bind waits for the API server, a what-if builds a cluster of its own.
+bool waits(std::string_view target);
+
 HttpReply route(const HttpRequest& request, const RouteTargets& targets);
 
 }  // namespace gpusched::extender
