@@ -387,6 +387,10 @@ func TestWholeNodes(t *testing.T) {
 	entry.NodeCacheCapable = false
 	c.startScheduler(entry)
 	whole := c.placeAll()
+	calls := c.tap.Calls("filter", "whole-a")
+	if last := calls[len(calls)-1].Request; !strings.Contains(string(last), `"NodeNames":null`) {
+		t.Fatalf("asked with names: %.200s", last)
+	}
 	if !slices.Equal(names, whole) {
 		t.Errorf("with names:\n%s\nwith whole Nodes:\n%s", strings.Join(names, "\n"), strings.Join(whole, "\n"))
 	}
