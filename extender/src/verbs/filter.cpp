@@ -186,7 +186,9 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
   const auto* bind = std::get_if<Bind>(&decision);
   if (bind != nullptr && options_.candidates == 1) {
     const std::string_view chosen = name_of(bind->candidate.node);
-    view_.hold(pod, decision, PodStage::held, now);
+    if (pod.may_be_held(now)) {  // else bind looks for itself whether there still is room
+      view_.hold(pod, decision, PodStage::held, now);
+    }
     record.node = chosen;
     return passing(args, std::span(&chosen, 1), {}, {});
   }

@@ -412,7 +412,10 @@ void ClusterView::hold(LivePod& pod, const Decision& decision, PodStage stage, T
   GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
   pod.stage = stage;
   pod.node = place->node;
-  pod.deadline_ns = now + (stage == PodStage::held ? options_.hold_ns : options_.binding_ns);
+  if (stage == PodStage::held && pod.holds_end_ns < 0) {
+    pod.holds_end_ns = now + options_.hold_ns;
+  }
+  pod.deadline_ns = stage == PodStage::held ? pod.holds_end_ns : now + options_.binding_ns;
   pod.recorded_gpus.clear();
   for (const GpuAssignment& part : place->gpus) {
     pod.recorded_gpus.push_back(part.gpu);
@@ -423,6 +426,7 @@ void ClusterView::hold(LivePod& pod, const Decision& decision, PodStage stage, T
 void ClusterView::start_binding(LivePod& pod, TimeNs now) {
   pod.stage = PodStage::binding;
   pod.deadline_ns = now + options_.binding_ns;
+  pod.holds_end_ns = -1;
 }
 
 void ClusterView::confirm(LivePod& pod, NodeId node, TimeNs now) {

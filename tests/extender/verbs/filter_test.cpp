@@ -138,7 +138,38 @@ TEST(FilterTest, ARepeatedCallGivesItsOldHoldBack) {
   world.live.now = 29 * ns_per_s;
   EXPECT_EQ(passed(world.filter(pod, {"n2"})), Names{"n2"});
   world.live.now = 31 * ns_per_s;
-  EXPECT_EQ(world.live.view->expire(world.live.now), 0) << "held anew from the last call on";
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1) << "asking again does not make it last longer";
+}
+
+// Another extender may reject the pod each time, and the pod comes back each time.
+TEST(FilterTest, APlaceThatIsNeverBoundIsHeldOnce) {
+  VerbsWorld world;
+  world.node("n1", 4);
+  const PodObject never = world.create(live_pod("never", 4));
+  const PodObject other = world.create(live_pod("other", 4));
+  EXPECT_EQ(passed(world.filter(never, {"n1"})), Names{"n1"});
+  EXPECT_EQ(passed(world.filter(other, {"n1"})), Names());
+  world.live.now = 31 * ns_per_s;
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1);
+  EXPECT_EQ(passed(world.filter(never, {"n1"})), Names{"n1"}) << "the first to come back";
+  EXPECT_EQ(world.live.used("n1"), 0);
+  EXPECT_EQ(passed(world.filter(other, {"n1"})), Names{"n1"});
+  EXPECT_NE(world.bind(never, "n1"), "");
+  EXPECT_EQ(world.bind(other, "n1"), "");
+  world.live.expect_replays();
+}
+
+TEST(FilterTest, AfterACallOfBindAPlaceIsHeldAgain) {
+  VerbsWorld world;
+  world.node("n1", 4);
+  const PodObject pod = world.create(live_pod("a", 4));
+  EXPECT_EQ(passed(world.filter(pod, {"n1"})), Names{"n1"});
+  world.live.now = 31 * ns_per_s;
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1);
+  world.api.answer = BindingReply{.fate = BindingFate::refused, .message = "forbidden"};
+  EXPECT_NE(world.bind(pod, "n1"), "");
+  EXPECT_EQ(passed(world.filter(pod, {"n1"})), Names{"n1"});
+  EXPECT_EQ(world.live.used("n1"), 4);
 }
 
 TEST(FilterTest, APodWhoseBindingIsUnderWayGoesOnlyThere) {

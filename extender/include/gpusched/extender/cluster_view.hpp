@@ -31,8 +31,11 @@ struct LivePod {
   std::string ns, name, uid;
   RequestClassId request;
   PodStage stage = PodStage::pending;
-  NodeId node;              ///< from `held` on
-  TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
+  NodeId node;             ///< from `held` on
+  TimeNs deadline_ns = 0;  ///< of `held` and `binding`: released then
+  /// However often filter is asked, it holds no longer than this before bind is called: what somebody after us rejects
+  /// each time would keep its place for ever. -1: nothing was held since.
+  TimeNs holds_end_ns = -1;
   bool from_watch = false;  ///< the API server has told of it; others vanish after a while
   bool is_listed = false;   ///< seen in the list that is being read
   TimeNs last_seen_ns = 0;
@@ -46,6 +49,8 @@ struct LivePod {
   /// keeps it. Null: the resource is the pod's own choice.
   std::unique_ptr<const GpuRequest> intent;
   std::string last_decision;  ///< one line of text, for /v1/explain
+
+  bool may_be_held(TimeNs now) const { return holds_end_ns < 0 || now < holds_end_ns; }
 };
 
 struct ClusterViewOptions {
@@ -92,7 +97,8 @@ class ClusterView {
 
   /// Decides for a pod that is pending, and logs the decision.
   Decision decide(LivePod& pod, std::span<const NodeId> scope, TimeNs now);
-  /// Reserves the place for a while. Contract: the pod is pending and the decision a Bind just made.
+  /// Reserves the place for a while. Contract: the pod is pending, for `held` it may be held, and the decision is a
+  /// Bind just made.
   void hold(LivePod& pod, const Decision& decision, PodStage stage, TimeNs now);
   /// The place of a held pod is about to be written.
   void start_binding(LivePod& pod, TimeNs now);
