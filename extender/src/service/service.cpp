@@ -67,6 +67,7 @@ struct Service::Parts {
   std::unique_ptr<HttpServer> server;
   std::atomic<bool> warned_of_full_nodes{false};
   std::atomic<TimeNs> last_refusal_ns{-refusal_memory_ns};
+  std::atomic<bool> wake_wanted{false};
   std::mutex stop_mutex;
   std::condition_variable stop_signal;
   bool stopping = false;
@@ -108,6 +109,9 @@ struct Service::Parts {
 
   void observe(const VerbRecord& record) {
     metrics.record(record);
+    if (record.held_others) {
+      wake_wanted = true;
+    }
     if (record.has_full_nodes && !warned_of_full_nodes.exchange(true)) {
       log(LogLevel::warning,
           "a scheduler sends whole Nodes: calls are many times slower, and kube-scheduler then scores every node as if "
@@ -324,6 +328,8 @@ void Service::Parts::sweep() {
     }
     if (released > 0) {
       log(LogLevel::info, "reservations ran out", {{"count", std::to_string(released)}});
+    }
+    if (wake_wanted.exchange(false) || released > 0) {
       wake_scheduler();
     }
     stop_lock.lock();

@@ -57,6 +57,10 @@ std::string failing(std::string_view error) {
       {.full_nodes = false, .names = {}, .raw_nodes = {}, .failed = {}, .unresolvable = {}, .error = error});
 }
 
+bool offers(const FilterArgs& args, std::string_view node) {
+  return std::find(args.node_names.begin(), args.node_names.end(), node) != args.node_names.end();
+}
+
 /// The reason that most nodes give: what a person should read first.
 std::string_view main_reason(const Evaluation& evaluation) {
   RejectCounts counts{};
@@ -112,10 +116,9 @@ std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view me
   return passing(args, {}, {}, all);
 }
 
-std::string Verbs::repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
-  // The fate of an earlier binding is not known: only where it went may the pod go now.
+std::string Verbs::repeat_place(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
   const std::string_view node = view_.engine().state().node(pod.node).spec.name;
-  if (std::find(args.node_names.begin(), args.node_names.end(), node) == args.node_names.end()) {
+  if (!offers(args, node)) {
     record.reason = "binding_in_flight";
     return failing("an earlier binding of the pod is still being written");
   }
@@ -148,25 +151,7 @@ std::string Verbs::filter(std::string_view padded_json) {
       reply = failing("Pod.metadata.uid is missing");
     } else {
       LivePod& pod = view_.submit(args.value().pod, now);
-      if (pod.stage == PodStage::held) {
-        view_.release(pod, now);  // an earlier attempt failed after filter: it asks again
-      }
-      if (pod.stage == PodStage::binding) {
-        reply = repeat_binding(args.value(), pod, record);
-      } else if (pod.stage == PodStage::bound) {
-        record.reason = "bound";
-        reply = failing("pod is bound to a node already");
-      } else if (!pod.problem.empty()) {
-        record.reason = "not_understood";
-        reply = refuse_everywhere(args.value(), pod.problem, record);
-      } else if (pod.states_intent_only) {
-        record.reason = "intent_only";
-        reply = refuse_everywhere(args.value(), intent_only, record);
-      } else {
-        Offer offer = known_nodes(args.value());
-        offer.leave_out_unfit(view_.engine(), pod);
-        reply = answer(args.value(), pod, offer, now, record);
-      }
+      reply = decide(args.value(), pod, now, record);
       pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
                           (record.reason.empty() ? "" : ": " + record.reason) +
                           (record.message.empty() ? "" : ": " + record.message);
@@ -177,6 +162,36 @@ std::string Verbs::filter(std::string_view padded_json) {
   return reply;
 }
 
+std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record) {
+  const bool keeps_place =
+      pod.stage == PodStage::held && !pod.gang.empty() && offers(args, view_.engine().state().node(pod.node).spec.name);
+  if (keeps_place || pod.stage == PodStage::binding) {
+    // The fate of an earlier binding is not known: only where it went may the pod go now.
+    return repeat_place(args, pod, record);
+  }
+  if (pod.stage == PodStage::held) {
+    view_.release(pod, now);  // an earlier attempt failed after filter: it asks again
+  }
+  if (pod.stage == PodStage::bound) {
+    record.reason = "bound";
+    return failing("pod is bound to a node already");
+  }
+  if (!pod.problem.empty()) {
+    record.reason = "not_understood";
+    return refuse_everywhere(args, pod.problem, record);
+  }
+  if (pod.states_intent_only) {
+    record.reason = "intent_only";
+    return refuse_everywhere(args, intent_only, record);
+  }
+  if (const std::string_view why = gang_waits(pod, now); !why.empty()) {
+    return refuse_gang(args, why, record);
+  }
+  Offer offer = known_nodes(args);
+  offer.leave_out_unfit(view_.engine(), pod);
+  return answer(args, pod, offer, now, record);
+}
+
 std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record) {
   const Decision decision = view_.decide(pod, offer.nodes, now);
   record.result = outcome_name(decision);
@@ -184,15 +199,22 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
   std::vector<NameAndReason> unresolvable;
   const auto name_of = [&](NodeId node) -> std::string_view { return view_.engine().state().node(node).spec.name; };
   const auto* bind = std::get_if<Bind>(&decision);
-  if (bind != nullptr && options_.candidates == 1) {
+  const bool in_gang = !pod.gang.empty();
+  if (in_gang && bind != nullptr && !hold_gang(pod, decision, offer.nodes, now, record)) {
+    return refuse_gang(args, "no room for all pods of the pod group at once", record);
+  }
+  if (bind != nullptr && (in_gang || options_.candidates == 1)) {
     const std::string_view chosen = name_of(bind->candidate.node);
-    if (pod.may_be_held(now)) {  // else bind looks for itself whether there still is room
+    if (!in_gang && pod.may_be_held(now)) {  // else bind looks for itself whether there still is room
       view_.hold(pod, decision, PodStage::held, now);
     }
     record.node = chosen;
     return passing(args, std::span(&chosen, 1), {}, {});
   }
   const Evaluation evaluation = view_.engine().evaluate(pod.request, offer.nodes);
+  if (in_gang) {
+    release_gang(pod, now);  // one without a place: none has
+  }
   std::vector<std::string_view> names;
   const std::size_t most = options_.candidates == 0 ? evaluation.ranked.size() : options_.candidates;
   for (std::size_t i = 0; i < std::min(most, evaluation.ranked.size()); ++i) {

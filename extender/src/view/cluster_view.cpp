@@ -180,6 +180,10 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
   }
   if (object.has_scheduling_group) {
     pod.problem = scheduling_group_refused;  // what it asks for is counted all the same
+  } else if (!object.pod_group.empty()) {
+    pod.gang = object.ns + "/" + object.pod_group;
+    pod.gang_size = object.gang_size;
+    gangs_[pod.gang].insert(pod.uid);
   }
   if (free_ids_.empty()) {
     pod.id = PodId{static_cast<std::uint32_t>(uid_of_id_.size())};
@@ -209,6 +213,7 @@ void ClusterView::update_pod(const PodObject& object, TimeNs now) {
   }
   news_in_list_ += listing_pods_ && tells_news(object) ? 1 : 0;
   LivePod& pod = submit(object, now);
+  pod.is_gated = object.has_scheduling_gates;
   pod.from_watch = true;
   pod.is_listed = true;
   if (!object.node_name.empty()) {
@@ -320,6 +325,12 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   }
   const LivePod pod = std::move(found->second);
   pods_.erase(found);
+  if (const auto gang = gangs_.find(pod.gang); gang != gangs_.end()) {
+    gang->second.erase(uid);
+    if (gang->second.empty()) {
+      gangs_.erase(gang);
+    }
+  }
   (void)observe(now, PodFinished{pod.id, 0});
   (void)observe(now, PodForgotten{pod.id});
   free_ids_.push_back(pod.id);
@@ -390,6 +401,14 @@ void ClusterView::end_pod_list(TimeNs now) {
 LivePod* ClusterView::find_pod(std::string_view uid) {
   const auto found = pods_.find(std::string(uid));
   return found == pods_.end() ? nullptr : &found->second;
+}
+
+std::vector<LivePod*> ClusterView::gang_of(const LivePod& pod) {
+  std::vector<LivePod*> members;
+  for (const std::string& uid : gangs_.at(pod.gang)) {
+    members.push_back(find_pod(uid));
+  }
+  return members;
 }
 
 NodeId ClusterView::find_node(std::string_view name) const {

@@ -72,6 +72,9 @@ inline Json pod_json(const PodObject& pod) {
   for (const auto& [key, value] : pod.spec.annotations) {
     json["metadata"]["annotations"][key] = value;
   }
+  for (const auto& [key, value] : pod.spec.labels) {
+    json["metadata"]["labels"][key] = value;
+  }
   Json limits = Json::object();
   for (const auto& [name, value] : pod.spec.containers[0].limits) {
     limits[name] = value;

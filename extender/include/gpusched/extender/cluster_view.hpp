@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,6 +44,9 @@ struct LivePod {
   std::string resource;   ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;    ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
+  std::string gang;                          ///< namespace and name of the pod group by label; empty: none
+  std::int64_t gang_size = 0;                ///< pods that it needs at once; 0: those that are there
+  bool is_gated = false;                     ///< a scheduling gate keeps it from its turn
   std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record, also while the node shows no such GPU
   std::string note;                          ///< what admission wrote about its choice
   /// What the pod needs in its own words, where admission chose the resource: not every node that has the resource
@@ -93,6 +97,8 @@ class ClusterView {
   /// The pod of a scheduler's call, made known where it was not.
   LivePod& submit(const PodObject& pod, TimeNs now);
   LivePod* find_pod(std::string_view uid);
+  /// The pods of the pod's gang, itself among them, in the order of their uids.
+  std::vector<LivePod*> gang_of(const LivePod& pod);
   NodeId find_node(std::string_view name) const;
 
   /// Decides for a pod that is pending, and logs the decision.
@@ -147,6 +153,7 @@ class ClusterView {
   std::unique_ptr<EventLogWriter> log_;
   Nodes nodes_;
   std::unordered_map<std::string, LivePod> pods_;
+  std::unordered_map<std::string, std::set<std::string>> gangs_;      // uids by LivePod::gang
   std::unordered_map<std::string, std::vector<std::string>> parked_;  // uids of bound pods by a node not seen yet
   std::vector<std::string> uid_of_id_;                                // by PodId
   std::vector<PodId> free_ids_;                                       // numbers to give again, the last one first

@@ -24,6 +24,7 @@ struct VerbRecord {
   std::int64_t duration_ns = 0;
   std::size_t nodes = 0;        ///< that were offered
   bool has_full_nodes = false;  ///< whole Nodes were sent, not names: nodeCacheCapable is false
+  bool held_others = false;     ///< other pods of the gang now have places: they should be tried again soon
 };
 
 struct VerbsOptions {
@@ -54,7 +55,14 @@ class Verbs {
   Offer known_nodes(const FilterArgs& args) const;
   std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
   std::string score(const FilterArgs& args, VerbRecord& record);
-  std::string repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
+  std::string repeat_place(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
+  /// Why the pod's gang cannot be held now, whatever room there is; empty: it can, or there is none.
+  std::string_view gang_waits(const LivePod& pod, TimeNs now);
+  /// Holds a place for every pod of the gang that has none, or for none: false.
+  bool hold_gang(LivePod& pod, const Decision& decision, std::span<const NodeId> scope, TimeNs now, VerbRecord& record);
+  void release_gang(const LivePod& pod, TimeNs now);
+  std::string refuse_gang(const FilterArgs& args, std::string_view why, VerbRecord& record);
+  std::string decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record);
   std::string answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record);
   /// Makes sure that the pod holds the node; empty error: it does.
   std::string promise(const BindArgs& args, Promise& promise);
