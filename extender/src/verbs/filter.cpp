@@ -139,30 +139,61 @@ std::string Verbs::filter(std::string_view padded_json) {
     record.reason = "not_ready";
     reply = failing(refusal);
   } else {
-    const std::lock_guard lock(mutex_);
-    const TimeNs now = options_.now();
-    record.nodes = args.value().node_names.size();
-    record.ns = args.value().pod.ns;
-    record.pod = args.value().pod.name;
-    record.uid = args.value().pod.uid;
-    record.has_full_nodes = args.value().has_full_nodes;
-    if (args.value().pod.uid.empty()) {
-      record.reason = "malformed";
-      reply = failing("Pod.metadata.uid is missing");
-    } else {
-      LivePod& pod = view_.submit(args.value().pod, now);
-      reply = decide(args.value(), pod, now, record);
-      pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
-                          (record.reason.empty() ? "" : ": " + record.reason) +
-                          (record.message.empty() ? "" : ": " + record.message);
-    }
+    reply = consider_patiently(args.value(), record);
   }
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);
   return reply;
 }
 
-std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record) {
+/// Looks again whenever there may be room, for a while. Who waited in vain spares those after him: a cluster that is
+/// full must not slow kube-scheduler down, which asks for one pod after the other.
+std::string Verbs::consider_patiently(const FilterArgs& args, VerbRecord& record) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds impatience{1};
+  std::unique_lock lock(mutex_);
+  bool may_change = false;
+  std::string reply = consider(args, record, may_change);
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point until = start < patient_from_ ? start : start + options_.patience;
+  while (may_change && Clock::now() < until) {
+    if (view_.wait_for_room(lock, until)) {
+      reply = consider(args, record, may_change);
+    } else {
+      patient_from_ = until + impatience;
+    }
+  }
+  return reply;
+}
+
+std::string Verbs::consider(const FilterArgs& args, VerbRecord& record, bool& may_change) {
+  const TimeNs now = options_.now();
+  may_change = false;
+  record = {.verb = "filter",
+            .result = "error",
+            .reason = {},
+            .ns = args.pod.ns,
+            .pod = args.pod.name,
+            .uid = args.pod.uid,
+            .node = {},
+            .nodes = args.node_names.size(),
+            .has_full_nodes = args.has_full_nodes};
+  if (args.pod.uid.empty()) {
+    record.reason = "malformed";
+    return failing("Pod.metadata.uid is missing");
+  }
+  LivePod& pod = view_.submit(args.pod, now);
+  std::string reply = decide(args, pod, now, record, may_change);
+  if (may_change) {
+    view_.note_refusal();
+  }
+  pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
+                      (record.reason.empty() ? "" : ": " + record.reason) +
+                      (record.message.empty() ? "" : ": " + record.message);
+  return reply;
+}
+
+std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record, bool& may_change) {
   const bool keeps_place =
       pod.stage == PodStage::held && !pod.gang.empty() && offers(args, view_.engine().state().node(pod.node).spec.name);
   if (keeps_place || pod.stage == PodStage::binding) {
@@ -189,7 +220,9 @@ std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, Verb
   }
   Offer offer = known_nodes(args);
   offer.leave_out_unfit(view_.engine(), pod);
-  return answer(args, pod, offer, now, record);
+  std::string reply = answer(args, pod, offer, now, record);
+  may_change = record.result == "wait" || (record.node.empty() && !offer.unknown.empty());
+  return reply;
 }
 
 std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record) {
