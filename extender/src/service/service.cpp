@@ -32,6 +32,7 @@ namespace {
 /// Nodes and pods say something at least every minute (bookmarks); silence for so long means a dead connection.
 constexpr std::int64_t longest_silence_ms = 180'000;
 constexpr auto sweep_period = std::chrono::milliseconds(500);
+constexpr auto watch_lag = std::chrono::milliseconds(50);  // of our watch behind kube-scheduler's, on a busy machine
 /// A pod refused so lately may be waiting for what has just become free.
 constexpr TimeNs refusal_memory_ns = 300 * ns_per_s;
 
@@ -245,6 +246,7 @@ Status Service::Parts::connect() {
 Status Service::Parts::serve() {
   verbs.emplace(VerbsOptions{.candidates = config.candidates,
                              .refusal = [this] { return refusal(); },
+                             .patience = watch_lag,
                              .now = [this] { return now(); },
                              .observer = [this](const VerbRecord& record) { observe(record); }},
                 *view, view_mutex, *pod_api);
@@ -321,15 +323,17 @@ void Service::Parts::sweep() {
   while (!stop_signal.wait_for(stop_lock, sweep_period, [this] { return stopping; })) {
     stop_lock.unlock();
     int released = 0;
+    bool late_room = false;
     {
       const std::lock_guard lock(view_mutex);
       released = view->expire(now());
+      late_room = view->take_late_room();
       event_log.flush();
     }
     if (released > 0) {
       log(LogLevel::info, "reservations ran out", {{"count", std::to_string(released)}});
     }
-    if (wake_wanted.exchange(false) || released > 0) {
+    if (wake_wanted.exchange(false) || released > 0 || late_room) {
       wake_scheduler();
     }
     stop_lock.lock();

@@ -19,6 +19,7 @@ struct Verbs::Offer {
 
 namespace {
 
+constexpr std::string_view unknown_nodes = "unknown_nodes";
 constexpr std::string_view not_seen_yet = "node not yet in the extender's cache";
 constexpr std::string_view not_as_needed =
     "a unit of the resource is not what the pod's annotations ask for on this node";
@@ -59,6 +60,11 @@ std::string failing(std::string_view error) {
 
 bool offers(const FilterArgs& args, std::string_view node) {
   return std::find(args.node_names.begin(), args.node_names.end(), node) != args.node_names.end();
+}
+
+/// Whether news of these nodes could change the refusal. Those of a gang have rules of their own.
+bool lacks_room(const VerbRecord& record) {
+  return (record.result == "wait" && record.reason != "gang_waits") || record.reason == unknown_nodes;
 }
 
 /// The reason that most nodes give: what a person should read first.
@@ -139,26 +145,55 @@ std::string Verbs::filter(std::string_view padded_json) {
     record.reason = "not_ready";
     reply = failing(refusal);
   } else {
-    const std::lock_guard lock(mutex_);
-    const TimeNs now = options_.now();
-    record.nodes = args.value().node_names.size();
-    record.ns = args.value().pod.ns;
-    record.pod = args.value().pod.name;
-    record.uid = args.value().pod.uid;
-    record.has_full_nodes = args.value().has_full_nodes;
-    if (args.value().pod.uid.empty()) {
-      record.reason = "malformed";
-      reply = failing("Pod.metadata.uid is missing");
-    } else {
-      LivePod& pod = view_.submit(args.value().pod, now);
-      reply = decide(args.value(), pod, now, record);
-      pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
-                          (record.reason.empty() ? "" : ": " + record.reason) +
-                          (record.message.empty() ? "" : ": " + record.message);
-    }
+    reply = consider_patiently(args.value(), record);
   }
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);
+  return reply;
+}
+
+/// Looks again whenever there may be room, for a while. Who waited in vain spares those after him: a cluster that is
+/// full must not slow kube-scheduler down, which asks for one pod after the other.
+std::string Verbs::consider_patiently(const FilterArgs& args, VerbRecord& record) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds impatience{1};
+  std::unique_lock lock(mutex_);
+  std::string reply = consider(args, record);
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point until = start < patient_from_ ? start : start + options_.patience;
+  while (lacks_room(record) && Clock::now() < until) {
+    if (view_.wait_for_room(lock, until)) {
+      reply = consider(args, record);
+    } else {
+      patient_from_ = until + impatience;
+    }
+  }
+  return reply;
+}
+
+std::string Verbs::consider(const FilterArgs& args, VerbRecord& record) {
+  record = {.verb = "filter",
+            .result = "error",
+            .reason = {},
+            .ns = args.pod.ns,
+            .pod = args.pod.name,
+            .uid = args.pod.uid,
+            .node = {},
+            .nodes = args.node_names.size(),
+            .has_full_nodes = args.has_full_nodes};
+  if (args.pod.uid.empty()) {
+    record.reason = "malformed";
+    return failing("Pod.metadata.uid is missing");
+  }
+  const TimeNs now = options_.now();
+  LivePod& pod = view_.submit(args.pod, now);
+  std::string reply = decide(args, pod, now, record);
+  pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
+                      (record.reason.empty() ? "" : ": " + record.reason) +
+                      (record.message.empty() ? "" : ": " + record.message);
+  if (lacks_room(record) || record.reason == "gang_waits") {
+    view_.note_refusal();
+  }
   return reply;
 }
 
@@ -235,7 +270,7 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
     record.node = name_of(bind->candidate.node);
   } else {
     record.reason = !evaluation.refused.empty() ? main_reason(evaluation)
-                    : offer.unfit.empty()       ? std::string_view("unknown_nodes")
+                    : offer.unfit.empty()       ? unknown_nodes
                                                 : std::string_view("intent_not_kept");
   }
   return passing(args, names, failed, unresolvable);

@@ -119,8 +119,10 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
       return inventory.problems;
     }
     known.id = engine_->state().find_node(name);
+    may_have_made_room();
   } else if (!(engine_->state().node(known.id).spec == spec)) {
     const std::size_t gpus_before = engine_->state().node(known.id).spec.gpus.size();
+    may_have_made_room();
     if (const Status changed = observe(now, NodeChanged{known.id, spec}); !changed) {
       inventory.problems.push_back({.kind = "refused", .message = changed.error().to_string(), .remedy = {}});
     } else if (spec.gpus.size() > gpus_before) {
@@ -130,6 +132,7 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
   const NodeHealth health = health_of(update);
   if (engine_->state().node(known.id).health != health) {
     (void)observe(now, HealthChanged{known.id, health});
+    may_have_made_room();
   }
   if (const auto parked = parked_.extract(spec.name)) {
     for (const std::string& uid : parked.mapped()) {
@@ -343,6 +346,7 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   }
   if (pod.node.valid()) {
     remove_if_empty(engine_->state().node(pod.node).spec.name, now);
+    may_have_made_room();
   }
 }
 
@@ -467,6 +471,17 @@ void ClusterView::release(LivePod& pod, TimeNs now) {
     give_back(pod, now);
     remove_if_empty(engine_->state().node(node).spec.name, now);
   }
+}
+
+void ClusterView::may_have_made_room() {
+  late_room_ = late_room_ || std::exchange(refused_, false);
+  ++rooms_made_;
+  room_made_.notify_all();
+}
+
+bool ClusterView::wait_for_room(std::unique_lock<std::mutex>& guard, std::chrono::steady_clock::time_point until) {
+  const std::uint64_t before = rooms_made_;
+  return room_made_.wait_until(guard, until, [&] { return rooms_made_ != before; });
 }
 
 int ClusterView::expire(TimeNs now) {

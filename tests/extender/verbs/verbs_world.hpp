@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -89,9 +90,10 @@ inline Json pod_json(const PodObject& pod) {
 
 class VerbsWorld {
  public:
-  explicit VerbsWorld(std::size_t candidates = 1)
+  explicit VerbsWorld(std::size_t candidates = 1, std::chrono::milliseconds patience = {})
       : verbs({.candidates = candidates,
                .refusal = [this] { return refusal; },
+               .patience = patience,
                .now = [this] { return live.now; },
                .observer =
                    [this](const VerbRecord& record) {

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "gpusched/engine/engine.hpp"
@@ -115,6 +119,15 @@ class ClusterView {
   /// Releases what has lasted too long; returns how many places became free.
   int expire(TimeNs now);
 
+  /// Waits until something may have made room, with the mutex that guards the view let go meanwhile; false: until then
+  /// nothing has.
+  bool wait_for_room(std::unique_lock<std::mutex>& guard, std::chrono::steady_clock::time_point until);
+  /// A scheduler was told that a pod finds no room now.
+  void note_refusal() { refused_ = true; }
+  /// Whether something has made room after a refusal: a scheduler that knew of it before the call, by a watch of its
+  /// own, will not ask again by itself. Once told, not until the next refusal.
+  bool take_late_room() { return std::exchange(late_room_, false); }
+
   Engine& engine() { return *engine_; }
   const Engine& engine() const { return *engine_; }
   const ClusterViewOptions& options() const { return options_; }
@@ -147,6 +160,7 @@ class ClusterView {
   void give_back(const LivePod& pod, TimeNs now);
   void forget(const std::string& uid, TimeNs now);
   void remove_if_empty(const std::string& name, TimeNs now);
+  void may_have_made_room();
 
   ClusterViewOptions options_;
   std::unique_ptr<Engine> engine_;
@@ -161,6 +175,9 @@ class ClusterView {
   bool listing_pods_ = false;
   bool had_pod_list_ = false;
   std::int64_t news_in_list_ = 0, drift_ = 0;
+  std::condition_variable room_made_;
+  std::uint64_t rooms_made_ = 0;
+  bool refused_ = false, late_room_ = false;
 };
 
 }  // namespace gpusched::extender

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,6 +32,9 @@ struct VerbsOptions {
   std::size_t candidates = 1;  ///< nodes that filter gives back; 0 = all that fit
   /// Empty while this process may answer; else why not. Asked at every call.
   std::function<std::string()> refusal = [] { return std::string(); };
+  /// kube-scheduler hears of a pod's end by a watch of its own and may ask before ours has told: a pod that finds no
+  /// room waits so long for the news. A refusal at once would have it park the pod, or evict one more.
+  std::chrono::milliseconds patience{0};
   std::function<TimeNs()> now;  ///< nanoseconds since the origin of the event log
   std::function<void(const VerbRecord&)> observer = [](const VerbRecord&) {};
 };
@@ -52,6 +56,9 @@ class Verbs {
   struct Offer;
   struct Promise;
 
+  std::string consider_patiently(const FilterArgs& args, VerbRecord& record);
+  /// The answer to filter as things stand. Contract: the view's mutex is held.
+  std::string consider(const FilterArgs& args, VerbRecord& record);
   Offer known_nodes(const FilterArgs& args) const;
   std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
   std::string score(const FilterArgs& args, VerbRecord& record);
@@ -75,6 +82,7 @@ class Verbs {
   ClusterView& view_;
   std::mutex& mutex_;
   PodApi& api_;
+  std::chrono::steady_clock::time_point patient_from_;  ///< guarded by mutex_
 };
 
 }  // namespace gpusched::extender
