@@ -11,6 +11,7 @@ import (
 	"gpusched.io/tests/e2e/harness"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	extenderv1 "k8s.io/kube-scheduler/extender/v1"
 )
@@ -261,15 +262,18 @@ func rejectedByLater(c *cluster) {
 	c.t.Logf("bound after %s; the rejected pod was tried %d times", time.Since(start).Round(time.Millisecond), len(c.tap.Calls("filter", "never")))
 }
 
-// What only the extender knows wakes nobody: it must make a change that kube-scheduler sees.
+// Nobody tells an extender that a pod for which it holds a place is gone, and what only the extender knows wakes nobody:
+// it must end the hold by itself, and make a change that kube-scheduler sees.
 func holdEnds(c *cluster) {
 	c.stub.Answer("filter", passes(threeNodes...))
+	now := int64(0)
 	for i, name := range []string{"holder-0", "holder-1", "holder-2"} {
 		pod := harness.TwoGPUsPod.Pod(name)
 		pod.Spec.SchedulerName = "nobody"
 		if result := c.filter(c.create(pod), threeNodes[i]); result.Error != "" || len(*result.NodeNames) != 1 {
 			c.t.Fatalf("%+v", result)
 		}
+		must(c.t, c.Admin.CoreV1().Pods(harness.Namespace).Delete(c.t.Context(), name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	}
 	c.create(harness.WholePod.Pod("sleeper"))
 	c.t.Log(c.waitUnschedulable("sleeper", shortHold*time.Second))

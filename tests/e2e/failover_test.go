@@ -35,10 +35,10 @@ func TestFailover(t *testing.T) {
 		if b {
 			leader, follower = both[1], both[0]
 		}
-		return a || b, "none is ready"
+		return (a || b) && answers(follower, "/healthz") == http.StatusOK, "none is ready, or the other is not up"
 	})
 
-	pod := c.createSeen(harness.WholePod, "before")
+	pod := c.create(harness.WholePod.Pod("before"))
 	asked := c.of(follower)
 	if result := asked.filter(pod, gpuNode); !strings.Contains(result.Error, "not the leader") {
 		t.Errorf("filter of the follower: %+v", result)
@@ -59,7 +59,7 @@ func TestFailover(t *testing.T) {
 	// The Lease lasts 15 s; the follower sees its last renewal one retry late and looks once more after its end.
 	c.waitFor(20*time.Second, func() (bool, string) { return ready(follower), "the follower is not ready: " + follower.LogTail(5) })
 	t.Logf("the follower was ready %.1f s after the end of the leader", time.Since(start).Seconds())
-	pod = c.createSeen(harness.WholePod, "after")
+	pod = c.create(harness.WholePod.Pod("after"))
 	asked = c.of(follower)
 	if result := asked.filter(pod, gpuNode); result.Error != "" {
 		t.Errorf("filter after the change: %+v", result)
@@ -80,10 +80,15 @@ func (c *cluster) of(extender *harness.Extender) *cluster {
 }
 
 func ready(extender *harness.Extender) bool {
-	response, err := http.Get(extender.URL + "/readyz")
+	return answers(extender, "/readyz") == http.StatusOK
+}
+
+// answers is the status; 0 without an answer.
+func answers(extender *harness.Extender, path string) int {
+	response, err := http.Get(extender.URL + path)
 	if err != nil {
-		return false
+		return 0
 	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	response.Body.Close()
+	return response.StatusCode
 }

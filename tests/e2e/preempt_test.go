@@ -108,17 +108,17 @@ func (c *cluster) fillWithVictims() {
 	}
 }
 
-// preempts waits until the pod runs in the place of the victim.
+// preempts waits until the pod runs in the place of the victim, and of no other.
 func (c *cluster) preempts(name, victim string) {
 	c.t.Helper()
 	c.waitRunning(name, 20*time.Second)
-	_, err := c.Admin.CoreV1().Pods(harness.Namespace).Get(c.t.Context(), victim, metav1.GetOptions{})
-	if !apierrors.IsNotFound(err) {
-		c.t.Errorf("%s is still there: %v", victim, err)
-	}
-	for _, pod := range c.allPods() {
-		if pod.DeletionTimestamp != nil {
-			c.t.Errorf("%s was evicted too", pod.Name)
+	for _, one := range []string{twoVictim, fourVictim} {
+		pod, err := c.Admin.CoreV1().Pods(harness.Namespace).Get(c.t.Context(), one, metav1.GetOptions{})
+		if one == victim && !apierrors.IsNotFound(err) {
+			c.t.Errorf("%s is still there: %v", one, err)
+		}
+		if one != victim && (err != nil || pod.DeletionTimestamp != nil) {
+			c.t.Errorf("%s was evicted too: %v", one, err)
 		}
 	}
 }
