@@ -19,6 +19,7 @@ struct Verbs::Offer {
 
 namespace {
 
+constexpr std::string_view unknown_nodes = "unknown_nodes";
 constexpr std::string_view not_seen_yet = "node not yet in the extender's cache";
 constexpr std::string_view not_as_needed =
     "a unit of the resource is not what the pod's annotations ask for on this node";
@@ -59,6 +60,11 @@ std::string failing(std::string_view error) {
 
 bool offers(const FilterArgs& args, std::string_view node) {
   return std::find(args.node_names.begin(), args.node_names.end(), node) != args.node_names.end();
+}
+
+/// Whether news of these nodes could change the refusal. Those of a gang have rules of their own.
+bool lacks_room(const VerbRecord& record) {
+  return (record.result == "wait" && record.reason != "gang_waits") || record.reason == unknown_nodes;
 }
 
 /// The reason that most nodes give: what a person should read first.
@@ -152,13 +158,12 @@ std::string Verbs::consider_patiently(const FilterArgs& args, VerbRecord& record
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds impatience{1};
   std::unique_lock lock(mutex_);
-  bool may_change = false;
-  std::string reply = consider(args, record, may_change);
+  std::string reply = consider(args, record);
   const Clock::time_point start = Clock::now();
   const Clock::time_point until = start < patient_from_ ? start : start + options_.patience;
-  while (may_change && Clock::now() < until) {
+  while (lacks_room(record) && Clock::now() < until) {
     if (view_.wait_for_room(lock, until)) {
-      reply = consider(args, record, may_change);
+      reply = consider(args, record);
     } else {
       patient_from_ = until + impatience;
     }
@@ -166,9 +171,7 @@ std::string Verbs::consider_patiently(const FilterArgs& args, VerbRecord& record
   return reply;
 }
 
-std::string Verbs::consider(const FilterArgs& args, VerbRecord& record, bool& may_change) {
-  const TimeNs now = options_.now();
-  may_change = false;
+std::string Verbs::consider(const FilterArgs& args, VerbRecord& record) {
   record = {.verb = "filter",
             .result = "error",
             .reason = {},
@@ -182,18 +185,19 @@ std::string Verbs::consider(const FilterArgs& args, VerbRecord& record, bool& ma
     record.reason = "malformed";
     return failing("Pod.metadata.uid is missing");
   }
+  const TimeNs now = options_.now();
   LivePod& pod = view_.submit(args.pod, now);
-  std::string reply = decide(args, pod, now, record, may_change);
-  if (may_change) {
-    view_.note_refusal();
-  }
+  std::string reply = decide(args, pod, now, record);
   pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
                       (record.reason.empty() ? "" : ": " + record.reason) +
                       (record.message.empty() ? "" : ": " + record.message);
+  if (lacks_room(record) || record.reason == "gang_waits") {
+    view_.note_refusal();
+  }
   return reply;
 }
 
-std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record, bool& may_change) {
+std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record) {
   const bool keeps_place =
       pod.stage == PodStage::held && !pod.gang.empty() && offers(args, view_.engine().state().node(pod.node).spec.name);
   if (keeps_place || pod.stage == PodStage::binding) {
@@ -220,9 +224,7 @@ std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, Verb
   }
   Offer offer = known_nodes(args);
   offer.leave_out_unfit(view_.engine(), pod);
-  std::string reply = answer(args, pod, offer, now, record);
-  may_change = record.result == "wait" || (record.node.empty() && !offer.unknown.empty());
-  return reply;
+  return answer(args, pod, offer, now, record);
 }
 
 std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record) {
@@ -268,7 +270,7 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
     record.node = name_of(bind->candidate.node);
   } else {
     record.reason = !evaluation.refused.empty() ? main_reason(evaluation)
-                    : offer.unfit.empty()       ? std::string_view("unknown_nodes")
+                    : offer.unfit.empty()       ? unknown_nodes
                                                 : std::string_view("intent_not_kept");
   }
   return passing(args, names, failed, unresolvable);

@@ -57,10 +57,8 @@ class Verbs {
   struct Promise;
 
   std::string consider_patiently(const FilterArgs& args, VerbRecord& record);
-  /// The answer to filter as things stand, and whether it is a refusal that room on these nodes would change. Contract:
-  /// the view's mutex is held.
-  std::string consider(const FilterArgs& args, VerbRecord& record, bool& may_change);
-  std::string decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record, bool& may_change);
+  /// The answer to filter as things stand. Contract: the view's mutex is held.
+  std::string consider(const FilterArgs& args, VerbRecord& record);
   Offer known_nodes(const FilterArgs& args) const;
   std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
   std::string score(const FilterArgs& args, VerbRecord& record);
@@ -71,6 +69,7 @@ class Verbs {
   bool hold_gang(LivePod& pod, const Decision& decision, std::span<const NodeId> scope, TimeNs now, VerbRecord& record);
   void release_gang(const LivePod& pod, TimeNs now);
   std::string refuse_gang(const FilterArgs& args, std::string_view why, VerbRecord& record);
+  std::string decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record);
   std::string answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record);
   /// Makes sure that the pod holds the node; empty error: it does.
   std::string promise(const BindArgs& args, Promise& promise);
