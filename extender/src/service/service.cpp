@@ -20,6 +20,7 @@
 #include "gpusched/extender/routes.hpp"
 #include "gpusched/extender/snapshot.hpp"
 #include "gpusched/extender/verbs.hpp"
+#include "gpusched/io/job_profile_json.hpp"
 
 #include "service/event_log_file.hpp"
 #include "service/snapshot_pod_api.hpp"
@@ -35,6 +36,16 @@ constexpr auto sweep_period = std::chrono::milliseconds(500);
 constexpr auto watch_lag = std::chrono::milliseconds(50);  // of our watch behind kube-scheduler's, on a busy machine
 /// A pod refused so lately may be waiting for what has just become free.
 constexpr TimeNs refusal_memory_ns = 300 * ns_per_s;
+
+Result<std::string> file_text(const std::string& path, const char* remedy) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) {
+    return Error{.code = ErrorCode::not_found, .message = "cannot be read", .file = path, .line = 0, .remedy = remedy};
+  }
+  return std::move(text).str();
+}
 
 std::string random_identity() {
   std::ifstream in("/proc/sys/kernel/hostname");
@@ -152,6 +163,7 @@ struct Service::Parts {
   }
 
   Status make_view();
+  Status load_profiles();
   Status read_state_file();
   Status connect();
   Status serve();
@@ -181,21 +193,37 @@ Status Service::Parts::make_view() {
     return made.error();
   }
   view = std::move(made).value();
+  return load_profiles();
+}
+
+Status Service::Parts::load_profiles() {
+  if (config.job_profiles_file.empty()) {
+    return {};
+  }
+  const Result<std::string> text = file_text(config.job_profiles_file, "A file as in docs/formats/job-profile.md");
+  if (!text) {
+    return text.error();
+  }
+  const Result<std::vector<JobProfile>> profiles = read_job_profiles(text.value(), config.job_profiles_file);
+  if (!profiles) {
+    return profiles.error();
+  }
+  for (const JobProfile& profile : profiles.value()) {
+    if (Status loaded = view->load_profile(profile, now()); !loaded) {
+      return loaded;
+    }
+  }
+  log(LogLevel::info, "job profiles are loaded",
+      {{"file", config.job_profiles_file}, {"profiles", std::to_string(profiles.value().size())}});
   return {};
 }
 
 Status Service::Parts::read_state_file() {
-  std::ifstream in(config.state_file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) {
-    return Error{.code = ErrorCode::not_found,
-                 .message = "cannot be read",
-                 .file = config.state_file,
-                 .line = 0,
-                 .remedy = "Write it with: kubectl get nodes,pods -A -o json"};
+  const Result<std::string> text = file_text(config.state_file, "Write it with: kubectl get nodes,pods -A -o json");
+  if (!text) {
+    return text.error();
   }
-  const Result<SnapshotReport> report = read_snapshot(text.str(), config.state_file, *view);
+  const Result<SnapshotReport> report = read_snapshot(text.value(), config.state_file, *view);
   if (!report) {
     return report.error();
   }

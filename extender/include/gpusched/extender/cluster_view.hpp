@@ -90,6 +90,10 @@ class ClusterView {
   void update_pod(const PodObject& pod, TimeNs now);
   void remove_pod(std::string_view uid, TimeNs now);
 
+  /// What a job was measured to do: its class's fallback no longer counts for it. Errors: a profile that contradicts
+  /// itself.
+  Status load_profile(const JobProfile& profile, TimeNs now) { return observe(now, ProfileLoaded{profile}); }
+
   /// A full list replaces what was known: begin, update what is listed, end.
   void begin_node_list();
   void end_node_list(TimeNs now);
