@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,7 +36,8 @@ func TestFailover(t *testing.T) {
 		if b {
 			leader, follower = both[1], both[0]
 		}
-		return (a || b) && answers(follower, "/healthz") == http.StatusOK, "none is ready, or the other is not up"
+		_, why := readiness(follower)
+		return (a || b) && strings.Contains(why, "not the leader"), "none is ready, or the other is not up: " + why
 	})
 
 	pod := c.create(harness.WholePod.Pod("before"))
@@ -80,15 +82,20 @@ func (c *cluster) of(extender *harness.Extender) *cluster {
 }
 
 func ready(extender *harness.Extender) bool {
-	return answers(extender, "/readyz") == http.StatusOK
+	isReady, _ := readiness(extender)
+	return isReady
 }
 
-// answers is the status; 0 without an answer.
-func answers(extender *harness.Extender, path string) int {
-	response, err := http.Get(extender.URL + path)
+// readiness also says why not.
+func readiness(extender *harness.Extender) (bool, string) {
+	response, err := http.Get(extender.URL + "/readyz")
 	if err != nil {
-		return 0
+		return false, err.Error()
 	}
-	response.Body.Close()
-	return response.StatusCode
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return false, err.Error()
+	}
+	return response.StatusCode == http.StatusOK, string(text)
 }
