@@ -4,7 +4,7 @@
 #include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 
-#include "readers/gtf_names.hpp"
+#include "gpusched/sim/readers/gtf_names.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/job_collector.hpp"
 #include "readers/row_checker.hpp"

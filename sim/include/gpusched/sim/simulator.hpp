@@ -49,6 +49,10 @@ struct SimulationOptions {
   ExecutionOptions execution{};          ///< of traces with job profiles
 };
 
+/// What suits the trace where the user does not say. With job profiles: the queue `lines`, and no mix, since hardly two
+/// requests are alike. Without: backfill, and the trace's own mix.
+SimulationOptions usual_options(const Trace& trace);
+
 /// How a job ended.
 enum class JobOutcome : std::uint8_t { waiting, running, finished, rejected, infeasible, abandoned, lost };
 const char* to_string(JobOutcome outcome);
