@@ -19,14 +19,6 @@ RejectReason main_reason(const RejectCounts& counts) {
   return static_cast<RejectReason>(best);
 }
 
-RejectReason main_reason(const Decision& decision) {
-  if (const auto* wait = std::get_if<Wait>(&decision)) {
-    return main_reason(wait->reasons);
-  }
-  const auto* infeasible = std::get_if<Infeasible>(&decision);
-  return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
-}
-
 std::unique_ptr<WaitQueue> make_queue(QueueDiscipline discipline) {
   constexpr std::size_t line_depth = 60;
   if (discipline == QueueDiscipline::lines) {
@@ -36,6 +28,14 @@ std::unique_ptr<WaitQueue> make_queue(QueueDiscipline discipline) {
 }
 
 }  // namespace
+
+RejectReason main_reason(const Decision& decision) {
+  if (const auto* wait = std::get_if<Wait>(&decision)) {
+    return main_reason(wait->reasons);
+  }
+  const auto* infeasible = std::get_if<Infeasible>(&decision);
+  return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
+}
 
 Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engine,
                std::span<ReplayObserver* const> observers)

@@ -6,7 +6,7 @@
 
 #include "gpusched/base/check.hpp"
 
-#include "pod_names.hpp"
+#include "gpusched/sim/pod_names.hpp"
 #include "replay_metrics.hpp"
 
 namespace gpusched::sim {

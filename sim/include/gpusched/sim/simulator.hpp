@@ -57,6 +57,9 @@ SimulationOptions usual_options(const Trace& trace);
 enum class JobOutcome : std::uint8_t { waiting, running, finished, rejected, infeasible, abandoned, lost };
 const char* to_string(JobOutcome outcome);
 
+/// Why a decision gives no place: the reason that holds for most nodes. None where it gives one.
+RejectReason main_reason(const Decision& decision);
+
 /// What became of one job (its first replica stands for a gang).
 struct JobResult {
   std::uint32_t row = 0;       ///< of the trace
