@@ -321,9 +321,9 @@ def _expand(node: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
     row = dict(node)
     count = row.pop("count", None)
     gpus = row.setdefault("num_gpu", 0)
-    if isinstance(gpus, int) and gpus > 0:
-        row.setdefault("cpu_milli", 28_000 * gpus)
-        row.setdefault("memory_mib", 262_144 * gpus)
+    if isinstance(gpus, int) and gpus != 0:  # below 0 the reader has something to say about it
+        row.setdefault("cpu_milli", 28_000 * max(gpus, 0))
+        row.setdefault("memory_mib", 262_144 * max(gpus, 0))
     name = row.pop("id", f"node-{number:06d}")
     if count is None:
         return [{"id": name, **row}]
