@@ -30,142 +30,6 @@ class Table:
     @property
     def rows(self) -> int:
         ...
-class Trace:
-    @staticmethod
-    def from_csv(text: str, name: str) -> Trace:
-        ...
-    @staticmethod
-    def from_lines(text: str, name: str) -> Trace:
-        ...
-    @staticmethod
-    def from_shorthand(text: str) -> Trace:
-        ...
-    @staticmethod
-    def generate(name: str, parameters: collections.abc.Mapping[str, str], seed: typing.SupportsInt | typing.SupportsIndex) -> Trace:
-        ...
-    @staticmethod
-    def read(spec: str) -> Trace:
-        ...
-    @staticmethod
-    def read_jobs(spec: str) -> Trace:
-        ...
-    @staticmethod
-    def read_nodes(spec: str) -> Trace:
-        ...
-    def jobs(self) -> Table:
-        ...
-    def nodes(self) -> Table:
-        ...
-    def on_cluster(self, cluster: Trace) -> Trace:
-        ...
-    def to_lines(self) -> str:
-        ...
-    def write(self, format: str, path: str) -> None:
-        ...
-    @property
-    def event_count(self) -> int:
-        ...
-    @property
-    def job_count(self) -> int:
-        ...
-    @property
-    def metadata(self) -> dict[str, str]:
-        ...
-    @property
-    def node_count(self) -> int:
-        ...
-    @property
-    def profiles(self) -> list[...]:
-        ...
-    @property
-    def report(self) -> tuple[int, int, dict[str, int], dict[str, int], list[str]]:
-        ...
-class MigProfile:
-    """
-    One MIG profile of one GPU model. Read only.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def compute_slices(self) -> int:
-        ...
-    @property
-    def max_instances(self) -> int | None:
-        """
-        Per GPU.
-        """
-    @property
-    def memory_mib(self) -> int | None:
-        ...
-    @property
-    def memory_units(self) -> int:
-        """
-        Size of a placement, in placement units.
-        """
-    @property
-    def name(self) -> str:
-        """
-        NVIDIA's name, "1g.10gb+me".
-        """
-    @property
-    def sm_count(self) -> int | None:
-        ...
-    @property
-    def starts(self) -> list[int]:
-        """
-        Legal first units, ascending; empty when unknown.
-        """
-class GpuModel:
-    """
-    A row of the GPU catalogue: GpuModel("H100-80GB-SXM5"), any alias will do. Read only.
-    """
-    def __eq__(self, arg0: GpuModel) -> bool:
-        ...
-    def __hash__(self) -> int:
-        ...
-    def __init__(self, name: str) -> None:
-        ...
-    def __repr__(self) -> str:
-        ...
-    @property
-    def aliases(self) -> list[str]:
-        ...
-    @property
-    def architecture(self) -> str:
-        ...
-    @property
-    def compute_slices(self) -> int:
-        """
-        0: no MIG.
-        """
-    @property
-    def confidence(self) -> str:
-        ...
-    @property
-    def lattice(self) -> ...:
-        """
-        Its MIG geometry. UnsupportedError where the model has no MIG or no known placements.
-        """
-    @property
-    def memory_mib(self) -> int | None:
-        ...
-    @property
-    def name(self) -> str:
-        ...
-    @property
-    def placement_units(self) -> int:
-        ...
-    @property
-    def profiles(self) -> list[MigProfile]:
-        """
-        Empty: no MIG.
-        """
-    @property
-    def sm_count(self) -> int | None:
-        ...
-    @property
-    def source(self) -> str:
-        ...
 class MigLattice:
     """
     All states of one GPU cut by MIG, and what leads from one to the next. State 0 is the empty GPU;
@@ -214,12 +78,99 @@ class MigLattice:
     @property
     def units(self) -> int:
         ...
+class MigProfile:
+    """
+    One MIG profile of one GPU model. Read only.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def compute_slices(self) -> int:
+        ...
+    @property
+    def max_instances(self) -> int | None:
+        """
+        Per GPU.
+        """
+    @property
+    def memory_mib(self) -> int | None:
+        ...
+    @property
+    def memory_units(self) -> int:
+        """
+        Size of a placement, in placement units.
+        """
+    @property
+    def name(self) -> str:
+        """
+        NVIDIA's name, "1g.10gb+me".
+        """
+    @property
+    def sm_count(self) -> int | None:
+        ...
+    @property
+    def starts(self) -> list[int]:
+        """
+        Legal first units, ascending; empty when unknown.
+        """
+class GpuModel:
+    """
+    A row of the GPU catalogue: GpuModel("H100-80GB-SXM5"), any alias will do. Read only.
+    """
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __init__(self, name: str) -> None:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def aliases(self) -> list[str]:
+        ...
+    @property
+    def architecture(self) -> str:
+        ...
+    @property
+    def compute_slices(self) -> int:
+        """
+        0: no MIG.
+        """
+    @property
+    def confidence(self) -> str:
+        ...
+    @property
+    def lattice(self) -> MigLattice:
+        """
+        Its MIG geometry. UnsupportedError where the model has no MIG or no known placements.
+        """
+    @property
+    def memory_mib(self) -> int | None:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+    @property
+    def placement_units(self) -> int:
+        ...
+    @property
+    def profiles(self) -> list[MigProfile]:
+        """
+        Empty: no MIG.
+        """
+    @property
+    def sm_count(self) -> int | None:
+        ...
+    @property
+    def source(self) -> str:
+        ...
 class JobProfile:
     """
     What was measured of a job that ran alone on a whole GPU. Read only; shares are 0 to 1.
     """
-    __hash__: typing.ClassVar[None] = None
-    def __eq__(self, arg0: JobProfile) -> bool:
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __hash__(self) -> int:
         ...
     def __repr__(self) -> str:
         ...
@@ -266,6 +217,56 @@ class JobProfile:
         ...
     @property
     def source(self) -> str:
+        ...
+class Trace:
+    @staticmethod
+    def from_csv(text: str, name: str) -> Trace:
+        ...
+    @staticmethod
+    def from_lines(text: str, name: str) -> Trace:
+        ...
+    @staticmethod
+    def from_shorthand(text: str) -> Trace:
+        ...
+    @staticmethod
+    def generate(name: str, parameters: collections.abc.Mapping[str, str], seed: typing.SupportsInt | typing.SupportsIndex) -> Trace:
+        ...
+    @staticmethod
+    def read(spec: str) -> Trace:
+        ...
+    @staticmethod
+    def read_jobs(spec: str) -> Trace:
+        ...
+    @staticmethod
+    def read_nodes(spec: str) -> Trace:
+        ...
+    def jobs(self) -> Table:
+        ...
+    def nodes(self) -> Table:
+        ...
+    def on_cluster(self, cluster: Trace) -> Trace:
+        ...
+    def to_lines(self) -> str:
+        ...
+    def write(self, format: str, path: str) -> None:
+        ...
+    @property
+    def event_count(self) -> int:
+        ...
+    @property
+    def job_count(self) -> int:
+        ...
+    @property
+    def metadata(self) -> dict[str, str]:
+        ...
+    @property
+    def node_count(self) -> int:
+        ...
+    @property
+    def profiles(self) -> list[JobProfile]:
+        ...
+    @property
+    def report(self) -> tuple[int, int, dict[str, int], dict[str, int], list[str]]:
         ...
 class Request:
     """
@@ -361,10 +362,21 @@ class NodesView:
     @property
     def request(self) -> Request:
         ...
+class Result:
+    def decisions(self) -> Table:
+        ...
+    def jobs(self) -> Table:
+        ...
+    def summary_json(self) -> str:
+        ...
+    def timeline(self) -> Table:
+        ...
+    def write(self, directory: str) -> None:
+        ...
 class Simulation:
     def __init__(self, trace: Trace, settings: dict) -> None:
         ...
-    def finish(self) -> ...:
+    def finish(self) -> Result:
         ...
     def play(self, most: typing.SupportsInt | typing.SupportsIndex, progress: typing.Any) -> int:
         ...
@@ -379,17 +391,6 @@ class Simulation:
     @property
     def now_s(self) -> float:
         ...
-class Result:
-    def decisions(self) -> Table:
-        ...
-    def jobs(self) -> Table:
-        ...
-    def summary_json(self) -> str:
-        ...
-    def timeline(self) -> Table:
-        ...
-    def write(self, directory: str) -> None:
-        ...
 def check_policy(text: str, parameters: collections.abc.Mapping[str, str]) -> None:
     ...
 def explain(trace: Trace, settings: dict, job: str, at_s: typing.SupportsFloat | typing.SupportsIndex, what_if: dict) -> tuple:
@@ -402,5 +403,5 @@ def job_profiles_from_json(text: str, file: str) -> list[JobProfile]:
     ...
 def policies() -> list:
     ...
-build: str = '0.1.0 92914ad4182a-dirty'
+build: str = '0.1.0 a7cc97d53738-dirty'
 version: str = '0.1.0'

@@ -82,9 +82,7 @@ _BY_CODE = {
 }
 
 
-def make_error(
-    code: str, message: str, file: str = "", line: int = 0, remedy: str = ""
-) -> Error:
+def make_error(code: str, message: str, file: str = "", line: int = 0, remedy: str = "") -> Error:
     """The exception of that code, not raised."""
     where = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
     error = _BY_CODE.get(code, Error)(where + message + (f". {remedy}" if remedy else ""))

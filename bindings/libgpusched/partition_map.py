@@ -21,7 +21,7 @@ IDLE, LINE = "#eeeeee", "#bbbbbb"
 def of_cluster(cluster: Cluster) -> str:
     """Every GPU idle."""
     nodes = cluster.nodes
-    rows = [
+    rows: list[tuple[str, list[Any], str]] = [
         (name, [("", [])] * int(count), model or "")
         for name, count, model in zip(
             nodes["id"][:MOST_NODES], nodes["num_gpu"], nodes["gpu_model"], strict=False
@@ -76,7 +76,9 @@ def _picture(rows: list[tuple[str, list[Any], str]], nodes: int, caption: str) -
 
 
 def _gpu(x: float, y: float, model: str, placements: list[Any]) -> str:
-    boxes = [f"<rect x='{x}' y='{y}' width='{WIDTH}' height='{HEIGHT}' fill='{IDLE}' stroke='{LINE}'/>"]
+    boxes = [
+        f"<rect x='{x}' y='{y}' width='{WIDTH}' height='{HEIGHT}' fill='{IDLE}' stroke='{LINE}'/>"
+    ]
     shared = 0.0
     for pod, share_milli, start, size, profile in placements:
         if size > 0:
@@ -87,8 +89,8 @@ def _gpu(x: float, y: float, model: str, placements: list[Any]) -> str:
             shared += wide
         colour = COLOURS[sum(pod.encode()) % len(COLOURS)]
         boxes.append(
-            f"<rect x='{x + left:.1f}' y='{y}' width='{wide:.1f}' height='{HEIGHT}' fill='{colour}' "
-            f"stroke='white'><title>{html.escape(f'{pod}: {what}')}</title></rect>"
+            f"<rect x='{x + left:.1f}' y='{y}' width='{wide:.1f}' height='{HEIGHT}' "
+            f"fill='{colour}' stroke='white'><title>{html.escape(f'{pod}: {what}')}</title></rect>"
         )
     return "".join(boxes)
 

@@ -45,12 +45,14 @@ class Policy:
     def score(self, view: _core.NodesView) -> Any:
         """Costs of the nodes in ``view`` for ``view.request``; smaller is better.
 
-        Returns an array of shape ``(len(view),)``, or ``(len(view), GPUs)`` to choose among the GPUs
-        of a node as well; with one cost per node a share goes to the tightest GPU that takes it.
-        Costs are finite, at most 1e12 in size, and compared in millionths; equal ones are decided
-        by the order of the nodes. Called for nodes whose state changed since this kind of request
-        was last seen, all of which take it: the answer must depend on ``view`` alone (or set
-        ``rescore_on_arrival``). What it raises ends the run and reaches its caller.
+        Returns an array of shape ``(len(view),)``, or ``(len(view), GPUs)`` to choose among the
+        GPUs of a node as well; with one cost per node a share goes to the tightest GPU that takes
+        it. Costs are finite, at most 1e12 in size, and compared in millionths; equal ones are
+        decided by the order of the nodes.
+
+        Called for nodes whose state changed since this kind of request was last seen, all of which
+        take it: the answer must depend on ``view`` alone (or set ``rescore_on_arrival``). What it
+        raises ends the run and reaches its caller.
         """
         raise NotImplementedError
 

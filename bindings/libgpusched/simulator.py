@@ -147,8 +147,8 @@ class State:
 class Simulator:
     """A replay of a trace on a cluster under a policy. Deterministic: same arguments, same bytes.
 
-    ``cluster`` is a Cluster, a shorthand such as "16xH100-80GB-SXM5:8", or None for the one that the
-    trace brings along. ``trace`` is a Trace or a path. ``policy`` is a name or a Policy.
+    ``cluster`` is a Cluster, a shorthand such as "16xH100-80GB-SXM5:8", or None for the one that
+    the trace brings along. ``trace`` is a Trace or a path. ``policy`` is a name or a Policy.
 
     - ``seed``: of what a policy draws.
     - ``queue``: "reject" (tried once), "fifo", "backfill" or "lines"; None: as suits the trace.
@@ -216,10 +216,10 @@ class Simulator:
     ) -> Result:
         """Plays what is left, all of it on a fresh simulator, and is then at the start again.
 
-        ``until``: seconds from the trace's origin, where the replay stops; None: when nothing is left to
-        happen (with job profiles: at the end of the measuring window). ``progress(done, total)``
-        is called now and then with arrivals. Other threads run meanwhile; Ctrl-C ends it with
-        KeyboardInterrupt.
+        ``until``: seconds from the trace's origin, where the replay stops; None: when nothing is
+        left to happen (with job profiles: at the end of the measuring window).
+        ``progress(done, total)`` is called now and then with arrivals. Other threads run
+        meanwhile; Ctrl-C ends it with KeyboardInterrupt.
         """
         if until is not None and self._replay is not None:
             raise refuse("until is for a run from the start", "Call rewind() first")
@@ -231,9 +231,9 @@ class Simulator:
         return Result(replay.finish(), self.policy, self.seed)
 
     def step(self, count: int = 1) -> int:
-        """Lets the next ``count`` things happen (arrivals, ends, node events, the queue tried again).
+        """Lets the next ``count`` things happen; says how many did, fewer when nothing is left.
 
-        Returns how many did; fewer than ``count`` when nothing is left.
+        A thing is an arrival, an end, a node event, or those who wait being tried again.
         """
         if isinstance(count, bool) or not isinstance(count, int):
             raise TypeError(f"count is int, not {type(count).__name__}")
@@ -315,7 +315,8 @@ def explain(
     gpu_memory_mib, memory_mib, cpu_milli, max_slowdown, priority, job_profile, trust_domain,
     gpu_model, mig_profile. ``options`` as of :class:`Simulator`.
 
-    Raises NotFoundError for an unknown job, InvalidArgumentError for a request that contradicts itself.
+    Raises NotFoundError for an unknown job, InvalidArgumentError for a request that contradicts
+    itself.
     """
     import json
 
@@ -338,14 +339,13 @@ def _replayed(cluster: Cluster | str | None, trace: Any) -> _core.Trace:
     """The jobs on the cluster."""
     if isinstance(trace, Cluster) or isinstance(cluster, Trace):
         raise TypeError("Simulator(cluster, trace): they are the other way round")
-    if not isinstance(trace, Trace):
-        trace = Trace(trace)
+    jobs: Trace = trace if isinstance(trace, Trace) else Trace(trace)
     if isinstance(cluster, str):
         cluster = Cluster(cluster)
     if cluster is None:
-        if trace._data.node_count == 0:
+        if jobs._data.node_count == 0:
             raise refuse("the trace has no nodes", "Give a cluster, such as '16xH100-80GB-SXM5:8'")
-        return trace._data
+        return jobs._data
     if not isinstance(cluster, Cluster):
         raise TypeError(f"a cluster is a Cluster or a shorthand, not {type(cluster).__name__}")
-    return trace._data.on_cluster(cluster._data)
+    return jobs._data.on_cluster(cluster._data)

@@ -143,7 +143,8 @@ def _read(folder: str | None, key: str | None) -> dict[str, Any] | None:
         return None
     try:
         with open(os.path.join(folder, key + ".json"), encoding="utf-8") as file:
-            return json.load(file)
+            row: dict[str, Any] = json.load(file)
+            return row
     except FileNotFoundError:
         return None
 

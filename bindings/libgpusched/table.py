@@ -123,7 +123,9 @@ class Table:
         columns = {name: self[name][:shown] for name in self.columns}
         head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{_cell(values[i])}</td>" for values in columns.values()) + "</tr>"
+            "<tr>"
+            + "".join(f"<td>{_cell(values[i])}</td>" for values in columns.values())
+            + "</tr>"
             for i in range(shown)
         )
         more = f"<p>{self.num_rows} rows, of which {shown} are shown</p>"

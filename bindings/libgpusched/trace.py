@@ -129,8 +129,8 @@ class Cluster:
     def from_nodes(cls, nodes: Iterable[Mapping[str, Any]]) -> Cluster:
         """From one mapping per node, its keys the columns of GTF's nodes (docs/formats/gtf.md).
 
-        ``gpu_model``, ``num_gpu``, ``cpu_milli`` and ``memory_mib`` matter most; ``count=N`` makes N
-        such nodes, ``id`` is then their prefix. Without ``cpu_milli`` and ``memory_mib`` a node
+        ``gpu_model``, ``num_gpu``, ``cpu_milli`` and ``memory_mib`` matter most; ``count=N`` makes
+        N such nodes, ``id`` is then their prefix. Without ``cpu_milli`` and ``memory_mib`` a node
         has 28 CPUs and 256 GiB for each GPU.
         """
         rows = [row for number, node in enumerate(nodes) for row in _expand(node, number)]

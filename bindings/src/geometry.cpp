@@ -54,49 +54,7 @@ std::optional<MigLattice::StateId> some_state(MigLattice::StateId state) {
   return state == MigLattice::no_state ? std::nullopt : std::optional(state);
 }
 
-void bind_models(py::module_& module) {
-  py::class_<MigProfile>(module, "MigProfile", "One MIG profile of one GPU model. Read only.")
-      .def_readonly("name", &MigProfile::name, "NVIDIA's name, \"1g.10gb+me\".")
-      .def_readonly("compute_slices", &MigProfile::compute_slices)
-      .def_readonly("memory_units", &MigProfile::memory_units, "Size of a placement, in placement units.")
-      .def_readonly("starts", &MigProfile::starts, "Legal first units, ascending; empty when unknown.")
-      .def_readonly("memory_mib", &MigProfile::memory_mib)
-      .def_readonly("max_instances", &MigProfile::max_instances, "Per GPU.")
-      .def_readonly("sm_count", &MigProfile::sm_count)
-      .def("__repr__", [](const MigProfile& profile) { return "<MigProfile " + std::string(profile.name) + ">"; });
-  py::class_<GpuModel>(module, "GpuModel",
-                       "A row of the GPU catalogue: GpuModel(\"H100-80GB-SXM5\"), any alias will do. Read only.")
-      .def(py::init([](const std::string& name) { return gpu_model(unwrap(find_gpu_model(name))); }), py::arg("name"))
-      .def_readonly("name", &GpuModel::name)
-      .def_readonly("aliases", &GpuModel::aliases)
-      .def_readonly("architecture", &GpuModel::architecture)
-      .def_readonly("memory_mib", &GpuModel::memory_mib)
-      .def_readonly("sm_count", &GpuModel::sm_count)
-      .def_readonly("compute_slices", &GpuModel::compute_slices, "0: no MIG.")
-      .def_readonly("placement_units", &GpuModel::placement_units)
-      .def_readonly("profiles", &GpuModel::profiles, "Empty: no MIG.")
-      .def_readonly("source", &GpuModel::source)
-      .def_property_readonly("confidence", [](const GpuModel& model) { return to_string(model.confidence); })
-      .def_property_readonly(
-          "lattice",
-          [](const GpuModel& model) -> const MigLattice& {
-            return lattice_of(gpu_model(unwrap(find_gpu_model(model.name))));
-          },
-          py::return_value_policy::reference,
-          "Its MIG geometry. UnsupportedError where the model has no MIG or no known placements.")
-      .def("__repr__", [](const GpuModel& model) { return "GpuModel(\"" + std::string(model.name) + "\")"; })
-      .def("__eq__", [](const GpuModel& a, const GpuModel& b) { return a.name == b.name; })
-      .def("__hash__", [](const GpuModel& model) { return py::hash(py::str(std::string(model.name))); });
-  module.def("gpu_models", [] {
-    const auto catalog = gpu_catalog();
-    return std::vector<GpuModel>(catalog.begin(), catalog.end());
-  });
-}
-
-}  // namespace
-
-void bind_geometry(py::module_& module) {
-  bind_models(module);
+void bind_lattice(py::module_& module) {
   // NOLINTNEXTLINE: the library owns lattices, Python never deletes one
   py::class_<MigLattice, std::unique_ptr<MigLattice, py::nodelete>>(
       module, "MigLattice",
@@ -178,6 +136,55 @@ void bind_geometry(py::module_& module) {
                std::to_string(lattice.placements().size()) + " placements, " + std::to_string(lattice.units()) +
                " units>";
       });
+}
+
+void bind_models(py::module_& module) {
+  py::class_<MigProfile>(module, "MigProfile", "One MIG profile of one GPU model. Read only.")
+      .def_readonly("name", &MigProfile::name, "NVIDIA's name, \"1g.10gb+me\".")
+      .def_readonly("compute_slices", &MigProfile::compute_slices)
+      .def_readonly("memory_units", &MigProfile::memory_units, "Size of a placement, in placement units.")
+      .def_readonly("starts", &MigProfile::starts, "Legal first units, ascending; empty when unknown.")
+      .def_readonly("memory_mib", &MigProfile::memory_mib)
+      .def_readonly("max_instances", &MigProfile::max_instances, "Per GPU.")
+      .def_readonly("sm_count", &MigProfile::sm_count)
+      .def("__repr__", [](const MigProfile& profile) { return "<MigProfile " + std::string(profile.name) + ">"; });
+  py::class_<GpuModel>(module, "GpuModel",
+                       "A row of the GPU catalogue: GpuModel(\"H100-80GB-SXM5\"), any alias will do. Read only.")
+      .def(py::init([](const std::string& name) { return gpu_model(unwrap(find_gpu_model(name))); }), py::arg("name"))
+      .def_readonly("name", &GpuModel::name)
+      .def_readonly("aliases", &GpuModel::aliases)
+      .def_readonly("architecture", &GpuModel::architecture)
+      .def_readonly("memory_mib", &GpuModel::memory_mib)
+      .def_readonly("sm_count", &GpuModel::sm_count)
+      .def_readonly("compute_slices", &GpuModel::compute_slices, "0: no MIG.")
+      .def_readonly("placement_units", &GpuModel::placement_units)
+      .def_readonly("profiles", &GpuModel::profiles, "Empty: no MIG.")
+      .def_readonly("source", &GpuModel::source)
+      .def_property_readonly("confidence", [](const GpuModel& model) { return to_string(model.confidence); })
+      .def_property_readonly(
+          "lattice",
+          [](const GpuModel& model) -> const MigLattice& {
+            return lattice_of(gpu_model(unwrap(find_gpu_model(model.name))));
+          },
+          py::return_value_policy::reference,
+          "Its MIG geometry. UnsupportedError where the model has no MIG or no known placements.")
+      .def("__repr__", [](const GpuModel& model) { return "GpuModel(\"" + std::string(model.name) + "\")"; })
+      .def("__eq__",
+           [](const GpuModel& model, const py::object& other) {
+             return py::isinstance<GpuModel>(other) && other.cast<const GpuModel&>().name == model.name;
+           })
+      .def("__hash__", [](const GpuModel& model) { return py::hash(py::str(std::string(model.name))); });
+  module.def("gpu_models", [] {
+    const auto catalog = gpu_catalog();
+    return std::vector<GpuModel>(catalog.begin(), catalog.end());
+  });
+}
+
+}  // namespace
+
+void bind_geometry(py::module_& module) {
+  bind_lattice(module);  // models name it
+  bind_models(module);
 }
 
 }  // namespace gpusched::python

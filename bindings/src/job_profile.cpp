@@ -36,7 +36,11 @@ void bind_job_profile(py::module_& module) {
                              })
       .def_readonly("source", &JobProfile::source)
       .def("to_json", [](const JobProfile& profile) { return write_job_profiles(std::span(&profile, 1)); })
-      .def("__eq__", [](const JobProfile& a, const JobProfile& b) { return a == b; })
+      .def("__eq__",
+           [](const JobProfile& profile, const py::object& other) {
+             return py::isinstance<JobProfile>(other) && other.cast<const JobProfile&>() == profile;
+           })
+      .def("__hash__", [](const JobProfile& profile) { return py::hash(py::str(profile.name)); })
       .def("__repr__", [](const JobProfile& profile) {
         return "<JobProfile " + profile.name + ": " + to_string(profile.kind) + " on " +
                std::string(gpu_model(profile.gpu_model).name) + ">";

@@ -8,9 +8,9 @@ PYBIND11_MODULE(_core, module) {
   module.attr("version") = std::string(gpusched::version());
   module.attr("build") = std::string(gpusched::version()) + " " + std::string(gpusched::git_commit());
   bind_table(module);
-  bind_trace(module);
   bind_geometry(module);
   bind_job_profile(module);
+  bind_trace(module);
   bind_policy(module);
   bind_simulation(module);
   bind_explain(module);

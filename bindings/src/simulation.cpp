@@ -160,14 +160,6 @@ std::int64_t SimulationHandle::arrived() const { return open().arrived(); }
 std::int64_t SimulationHandle::arrivals() const { return open().arrivals(); }
 
 void bind_simulation(py::module_& module) {
-  py::class_<SimulationHandle>(module, "Simulation")
-      .def(py::init<const TraceHandle&, const py::dict&>(), py::arg("trace"), py::arg("settings"))
-      .def("play", &SimulationHandle::play, py::arg("most"), py::arg("progress"))
-      .def("finish", &SimulationHandle::finish)
-      .def("state", &SimulationHandle::state)
-      .def_property_readonly("now_s", &SimulationHandle::now_s)
-      .def_property_readonly("arrived", &SimulationHandle::arrived)
-      .def_property_readonly("arrivals", &SimulationHandle::arrivals);
   py::class_<ResultHandle>(module, "Result")
       .def("summary_json", [](const ResultHandle& handle) { return sim::summary_json(handle.result.summary); })
       .def("jobs", &jobs_table)
@@ -179,6 +171,14 @@ void bind_simulation(py::module_& module) {
             check(sim::write_results(directory, *handle.trace, handle.result));
           },
           py::arg("directory"));
+  py::class_<SimulationHandle>(module, "Simulation")
+      .def(py::init<const TraceHandle&, const py::dict&>(), py::arg("trace"), py::arg("settings"))
+      .def("play", &SimulationHandle::play, py::arg("most"), py::arg("progress"))
+      .def("finish", &SimulationHandle::finish)
+      .def("state", &SimulationHandle::state)
+      .def_property_readonly("now_s", &SimulationHandle::now_s)
+      .def_property_readonly("arrived", &SimulationHandle::arrived)
+      .def_property_readonly("arrivals", &SimulationHandle::arrivals);
 }
 
 }  // namespace gpusched::python

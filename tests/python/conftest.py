@@ -4,8 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import libgpusched as gs
 import pytest
+
+import libgpusched as gs
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,7 +1,8 @@
 """GPU models, MIG lattices, job profiles."""
 
-import libgpusched as gs
 import pytest
+
+import libgpusched as gs
 
 PROFILE = {
     "name": "bert",

@@ -6,8 +6,9 @@ import statistics
 import subprocess
 import sys
 
-import libgpusched as gs
 import pytest
+
+import libgpusched as gs
 from conftest import ROOT
 
 IMPORT = """
@@ -65,7 +66,7 @@ def test_stubs_are_those_of_the_module(tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        ["mypy", "--strict", "--cache-dir", "/dev/null", "bindings/libgpusched"],
+        ["mypy", "--cache-dir", "/dev/null"],
         ["ruff", "check", "--no-cache"],
         ["ruff", "format", "--no-cache", "--check"],
     ],

@@ -3,9 +3,10 @@
 import gc
 import weakref
 
-import libgpusched as gs
 import numpy as np
 import pytest
+
+import libgpusched as gs
 
 
 @pytest.fixture(scope="module")

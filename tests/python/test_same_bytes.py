@@ -3,8 +3,9 @@
 import json
 import pickle
 
-import libgpusched as gs
 import pytest
+
+import libgpusched as gs
 from conftest import ROOT
 
 # As tools/check-same-bytes: every shipped trace with nodes, under policies of every family.
@@ -40,10 +41,10 @@ def test_results_are_those_of_the_command_line(gpusched_sim, tmp_path):
 
 
 def test_options_mean_what_they_mean_on_the_command_line(gpusched_sim):
-    options = ("--queue", "fifo", "--warmup", "0.2", "--no-preemption", "--target", "none", "--until", "5000")
     text = gpusched_sim(
         "run", "--cluster", "2xA100-80GB:8@mig,1xT4:4", "--trace", ROOT / "traces/mixed-day",
-        "--policy", "fgd:resolution=100", "--seed", 5, "--json", *options,
+        "--policy", "fgd:resolution=100", "--seed", 5, "--json", "--queue", "fifo", "--warmup", 0.2,
+        "--no-preemption", "--target", "none", "--until", 5000,
     )  # fmt: skip
     simulator = gs.Simulator(
         "2xA100-80GB:8@mig,1xT4:4",

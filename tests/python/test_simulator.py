@@ -6,9 +6,10 @@ import threading
 import time
 import xml.dom.minidom
 
-import libgpusched as gs
 import numpy as np
 import pytest
+
+import libgpusched as gs
 from conftest import ROOT
 
 
@@ -33,7 +34,8 @@ def test_state_shows_what_is_placed(mig_trace):
     busy = simulator.state
     assert busy.placements.num_rows > 0 and idle.placements.num_rows == 0
     occupied = np.zeros(32, dtype=int)
-    rows = {(n, int(g)): i for i, (n, g) in enumerate(zip(busy.gpus["node"], busy.gpus["gpu"]))}
+    gpus = zip(busy.gpus["node"], busy.gpus["gpu"], strict=True)
+    rows = {(node, int(gpu)): row for row, (node, gpu) in enumerate(gpus)}
     for node, gpu, start, size in zip(
         *(busy.placements[name] for name in ("node", "gpu", "start", "size")), strict=True
     ):

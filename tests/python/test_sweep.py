@@ -3,8 +3,9 @@
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-import libgpusched as gs
 import pytest
+
+import libgpusched as gs
 
 GRID = {
     "cluster": "2xH100-80GB-SXM5:8",
@@ -32,7 +33,12 @@ def test_rows_are_in_the_order_of_the_grid():
 
 def test_threads_and_processes_agree():
     trace = gs.Trace.generate("mig-mix", seed=5, jobs=150, gpus=16)
-    grid = {"trace": trace, "cluster": gs.Cluster(GRID["cluster"]), "policy": ["buddy", "mfi"], "until": 5000}
+    grid = {
+        "trace": trace,
+        "cluster": gs.Cluster(GRID["cluster"]),
+        "policy": ["buddy", "mfi"],
+        "until": 5000,
+    }
     with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2) as processes:
         tables = [as_dict(gs.sweep(grid, executor=pool)) for pool in (None, threads, processes)]
         assert tables[0] == tables[1] == tables[2]

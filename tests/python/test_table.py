@@ -4,11 +4,12 @@ import gc
 import sys
 import weakref
 
-import libgpusched as gs
 import numpy as np
 import polars
 import pyarrow
 import pytest
+
+import libgpusched as gs
 
 NUMBERS = {
     "row": np.int64,

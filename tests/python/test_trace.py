@@ -3,12 +3,13 @@
 import json
 import math
 
-import libgpusched as gs
 import numpy as np
 import pandas
 import polars
 import pyarrow
 import pytest
+
+import libgpusched as gs
 from conftest import ROOT
 
 COLUMNS = {
@@ -50,7 +51,12 @@ def test_wrong_types_are_refused():
 NODES = """
 nodes:
   - {id: big, count: 2, gpu_model: H100-80GB-SXM5, num_gpu: 8, sharing: mig, labels: {zone: a}}
-  - {id: small, gpu_model: T4, num_gpu: 1, cpu_milli: 8000, memory_mib: 32000, price_per_hour: 350000}
+  - id: small
+    gpu_model: T4
+    num_gpu: 1
+    cpu_milli: 8000
+    memory_mib: 32000
+    price_per_hour: 350000
 """
 
 
