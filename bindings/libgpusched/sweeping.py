@@ -123,7 +123,7 @@ def _key(task: Task) -> str | None:
     content = {
         **task,
         "policy": [policy.name, sorted(policy.parameters.items())],
-        "library": _core.build,
+        "library": _core.build(),
     }
     for name in ("cluster", "trace"):
         value = content.get(name)

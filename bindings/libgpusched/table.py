@@ -77,7 +77,7 @@ class Table:
 
     def row(self, index: int) -> dict[str, Any]:
         """One row as a dict; slow, for looking."""
-        return {name: self[name][index] for name in self.columns}
+        return {name: self[name][index : index + 1].tolist()[0] for name in self.columns}
 
     def __arrow_c_schema__(self) -> object:
         return self._data.arrow_schema()

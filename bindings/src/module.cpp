@@ -6,7 +6,7 @@ PYBIND11_MODULE(_core, module) {
   using namespace gpusched::python;
   module.doc() = "What of libgpusched is written in C++. Private: the package libgpusched wraps it.";
   module.attr("version") = std::string(gpusched::version());
-  module.attr("build") = std::string(gpusched::version()) + " " + std::string(gpusched::git_commit());
+  module.def("build", [] { return std::string(gpusched::version()) + " " + std::string(gpusched::git_commit()); });
   bind_table(module);
   bind_geometry(module);
   bind_job_profile(module);
