@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 __all__ = [
     "AlreadyExistsError",
     "DataLossError",
@@ -88,6 +90,13 @@ def make_error(code: str, message: str, file: str = "", line: int = 0, remedy: s
     error = _BY_CODE.get(code, Error)(where + message + (f". {remedy}" if remedy else ""))
     error.message, error.file, error.line, error.remedy = message, file, line, remedy
     return error
+
+
+def whole(name: str, value: object) -> int:
+    """The value as int; TypeError for what is no whole number."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is int, not {type(value).__name__}")
+    return operator.index(value)
 
 
 def refuse(message: str, remedy: str = "") -> Error:

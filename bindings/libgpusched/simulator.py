@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import _core
-from .errors import refuse
+from .errors import refuse, whole
 from .policy import Policy, as_policy, check_word
 from .table import Table
-from .trace import Cluster, Trace, _check_seed
+from .trace import Cluster, Trace, checked_seed
 
 QUEUES = ("reject", "fifo", "backfill", "lines")
 TARGETS = ("trace", "none")
@@ -181,7 +181,6 @@ class Simulator:
         decisions: bool = False,
         event_log: str | os.PathLike[str] | None = None,
     ) -> None:
-        _check_seed(seed)
         check_word("queue", queue, QUEUES)
         check_word("target", target, TARGETS)
         check_word("reshape", reshape, RESHAPES)
@@ -191,11 +190,11 @@ class Simulator:
             if not 0 <= value < float("inf"):
                 raise refuse(f"{name} {value} is not 0 or more")
         self.policy = as_policy(policy)
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self._trace = _replayed(cluster, trace)
         self._settings = {
             **self.policy._settings(),
-            "seed": seed,
+            "seed": self.seed,
             "queue": queue,
             "preemption": bool(preemption),
             "warmup": float(warmup),
@@ -235,11 +234,9 @@ class Simulator:
 
         A thing is an arrival, an end, a node event, or those who wait being tried again.
         """
-        if isinstance(count, bool) or not isinstance(count, int):
-            raise TypeError(f"count is int, not {type(count).__name__}")
-        if count < 0:
+        if whole("count", count) < 0:
             raise refuse(f"count {count} is negative")
-        return self._live().play(count, None)
+        return self._live().play(whole("count", count), None)
 
     def rewind(self) -> None:
         """Back to the start."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
+import numpy as np
+
 from . import _core
 from .errors import refuse
 from .policy import Policy, as_policy
@@ -32,8 +34,9 @@ def sweep(
 
     ``grid``: a mapping from arguments of :class:`Simulator` (and ``until``) to a value or a list
     of values, of which every combination is run, the last name changing fastest; or mappings, one
-    per run. A trace "generate:NAME:K=V,..." is generated anew for the seed of each run. Without
-    "seed" all runs have seed 42: what is compared meets the same draws.
+    per run. A trace "generate:NAME:K=V,..." is generated anew for the seed of each run, one that is
+    a path is read by each run, a Trace is shared. Without "seed" all runs have seed 42: what is
+    compared meets the same draws.
 
     ``executor``: any concurrent.futures.Executor; None: threads, one per core. Rows come out in
     the order of the grid, the same whatever the executor.
@@ -46,7 +49,8 @@ def sweep(
     """
     tasks = [_normal(task) for task in _tasks(grid)]
     rows: list[dict[str, Any] | None] = [None] * len(tasks)
-    keys = [_key(task) if cache is not None else None for task in tasks]
+    digests: dict[Any, str] = {}
+    keys = [_key(task, digests) if cache is not None else None for task in tasks]
     folder = None if cache is None else _path(cache)
     for index, key in enumerate(keys):
         rows[index] = _read(folder, key)
@@ -99,9 +103,9 @@ def _tasks(grid: Any) -> list[Task]:
 
 
 def _values(value: Any) -> Sequence[Any]:
-    if isinstance(value, (list, tuple, range)):
-        return value
-    return [value]
+    if isinstance(value, np.ndarray):
+        return list(value.tolist())
+    return value if isinstance(value, (list, tuple, range)) else [value]
 
 
 def _normal(task: Task) -> Task:
@@ -115,7 +119,7 @@ def _generated(text: str, seed: int) -> Trace:
     return Trace.generate(name, seed=seed, **pairs)
 
 
-def _key(task: Task) -> str | None:
+def _key(task: Task, digests: dict[Any, str]) -> str | None:
     """Stands for everything that shapes the run; None where that cannot be known."""
     policy = as_policy(task["policy"])
     if policy._is_own():
@@ -127,15 +131,21 @@ def _key(task: Task) -> str | None:
     }
     for name in ("cluster", "trace"):
         value = content.get(name)
-        if isinstance(value, (str, os.PathLike)) and not _is_recipe(name, os.fspath(value)):
-            value = Trace(value)
-        if isinstance(value, (Cluster, Trace)):
-            content[name] = hashlib.sha256(value._data.to_lines().encode()).hexdigest()
+        if value is not None and not _is_recipe(name, value):
+            if value not in digests:
+                digests[value] = _digest(value)
+            content[name] = digests[value]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _is_recipe(name: str, text: str) -> bool:
-    return name == "cluster" or text.startswith(_GENERATE)
+def _is_recipe(name: str, value: Any) -> bool:
+    """Whether the text says it all, and is no path."""
+    return isinstance(value, str) and (name == "cluster" or value.startswith(_GENERATE))
+
+
+def _digest(value: Any) -> str:
+    data = value if isinstance(value, (Cluster, Trace)) else Trace(value)
+    return hashlib.sha256(data._data.to_lines().encode()).hexdigest()
 
 
 def _read(folder: str | None, key: str | None) -> dict[str, Any] | None:

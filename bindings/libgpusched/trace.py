@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import _core
-from .errors import refuse
+from .errors import make_error, refuse, whole
 from .table import Table
 
 
@@ -33,8 +33,13 @@ def _rows_to_csv(rows: Iterable[Iterable[Any]], names: Iterable[str]) -> str:
     return text.getvalue()
 
 
+def _is_missing(value: Any) -> bool:
+    # pandas' NA refuses to be compared; NaN and NaT differ from themselves.
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+
+
 def _field(value: Any) -> str:
-    if value is None or value != value:  # NaN is no value, too
+    if _is_missing(value):
         return ""
     if isinstance(value, str):
         return value
@@ -44,9 +49,13 @@ def _field(value: Any) -> str:
         return "|".join(str(item) for item in value)
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, int) or float(value).is_integer():
-        return str(int(value))
-    return f"{float(value):.9f}".rstrip("0")
+    if isinstance(value, int):
+        return str(value)
+    try:
+        number = float(value)
+    except TypeError:
+        raise TypeError(f"a value is a number or str, not {type(value).__name__}") from None
+    return str(int(number)) if number.is_integer() else f"{number:.9f}".rstrip("0")
 
 
 def _parse_rows(rows: list[list[Any]], names: list[str], what: str) -> _core.Trace:
@@ -98,7 +107,8 @@ class Cluster:
         Raises InvalidArgumentError for numbers that are out of range, NotFoundError for an
         unknown model, with the known ones.
         """
-        return cls.from_shorthand(f"{nodes:d}x{model}:{gpus:d}@{sharing}")
+        count, each = whole("nodes", nodes), whole("gpus", gpus)
+        return cls.from_shorthand(f"{count}x{model}:{each}@{sharing}")
 
     @classmethod
     def from_shorthand(cls, text: str) -> Cluster:
@@ -214,7 +224,7 @@ class Trace:
         Raises NotFoundError for an unknown generator or parameter, with the known ones;
         InvalidArgumentError for a value out of its range.
         """
-        _check_seed(seed)
+        seed = checked_seed(seed)
         texts = {key: _field(value) for key, value in parameters.items()}
         return cls._of(_core.Trace.generate(name, texts, seed))
 
@@ -308,11 +318,11 @@ def _plain(column: Any) -> list[Any]:
     return list(column)
 
 
-def _check_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"a seed is int, not {type(seed).__name__}")
-    if not 0 <= seed < 2**64:
+def checked_seed(seed: int) -> int:
+    """As a Python int; refuses what is none, or out of range."""
+    if not 0 <= whole("seed", seed) < 2**64:
         raise refuse(f"seed {seed} is not in 0..2^64-1")
+    return whole("seed", seed)
 
 
 def _expand(node: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
@@ -327,8 +337,8 @@ def _expand(node: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
     name = row.pop("id", f"node-{number:06d}")
     if count is None:
         return [{"id": name, **row}]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise refuse(f"count {count!r} of node '{name}' is no number from 1")
+    if whole("count", count) < 1:
+        raise refuse(f"count {count} of node '{name}' is below 1")
     return [{"id": f"{name}-{i:06d}", **row} for i in range(count)]
 
 
@@ -357,8 +367,6 @@ def _load_yaml(path: str) -> Any:
             "reading YAML needs pyyaml: pip install libgpusched[yaml]; JSON needs nothing"
         ) from None
     if not os.path.exists(path):
-        from .errors import make_error
-
         raise make_error("not_found", "no such file", path)
     with open(path, encoding="utf-8") as file:
         try:

@@ -157,7 +157,7 @@ def test_policies_are_compared_on_a_recorded_cluster():
         ({"policy": "nope"}, gs.NotFoundError, "unknown policy 'nope'. Known policies: random,"),
         ({"policy": 3}, TypeError, "a policy is a name or a Policy, not int"),
         ({"seed": -1}, gs.InvalidArgumentError, "seed -1 is not in"),
-        ({"seed": "1"}, TypeError, "a seed is int, not str"),
+        ({"seed": "1"}, TypeError, "seed is int, not str"),
         ({"queue": "lifo"}, gs.InvalidArgumentError, "queue 'lifo' is unknown. Known: reject"),
         ({"warmup": 1.5}, gs.InvalidArgumentError, "warmup 1.5 is not in 0..1"),
         ({"target": "x"}, gs.InvalidArgumentError, "target 'x' is unknown"),
