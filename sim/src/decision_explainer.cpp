@@ -4,7 +4,6 @@
 
 #include "gpusched/base/check.hpp"
 #include "gpusched/cluster/request_check.hpp"
-
 #include "gpusched/sim/pod_names.hpp"
 
 namespace gpusched::sim {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "gpusched/sim/readers/gtf_names.hpp"
+
 #include "readers/gtf_tables.hpp"
 #include "readers/number_text.hpp"
 
