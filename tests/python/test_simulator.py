@@ -198,6 +198,16 @@ def test_explain_refuses(mig_trace):
         gs.explain(None, mig_trace, job="j1", what_if={"colour": "red"})
     with pytest.raises(gs.InvalidArgumentError, match="isolation 'total' is unknown. Known: none"):
         gs.explain(None, mig_trace, job="j1", what_if={"isolation": "total"})
+    for what_if, error, text in (
+        ({"gpu_memory_mib": "much"}, TypeError, "gpu_memory_mib cannot be 'much'"),
+        ({"isolation": 3}, TypeError, "isolation cannot be 3"),
+        ({"gpu_memory_mib": -1}, gs.InvalidArgumentError, "memory"),
+        ({"gpu_model": "H1000"}, gs.NotFoundError, "unknown GPU model"),
+        ({"job_profile": "bert"}, gs.InvalidArgumentError, "no job profile 'bert'"),
+        ({"mig_profile": "1g.10gb", "mode": "mps"}, gs.InvalidArgumentError, "together"),
+    ):
+        with pytest.raises(error, match=text):
+            gs.explain(None, mig_trace, job="j1", what_if=what_if)
 
 
 def test_pictures_are_well_formed(mig_trace, result):
