@@ -105,8 +105,6 @@ sim::Simulation& SimulationHandle::open() {
   return *simulation_;
 }
 
-const sim::Simulation& SimulationHandle::open() const { return const_cast<SimulationHandle*>(this)->open(); }
-
 std::int64_t SimulationHandle::play(std::int64_t most, const py::object& progress) {
   sim::Simulation& simulation = open();
   playing_ = true;
@@ -153,11 +151,11 @@ ResultHandle SimulationHandle::finish() {
   return result;
 }
 
-py::tuple SimulationHandle::state() const { return state_tables(open().state(), sim::pod_names(*trace_, options_)); }
+py::tuple SimulationHandle::state() { return state_tables(open().state(), sim::pod_names(*trace_, options_)); }
 
-double SimulationHandle::now_s() const { return static_cast<double>(open().now()) / static_cast<double>(ns_per_s); }
-std::int64_t SimulationHandle::arrived() const { return open().arrived(); }
-std::int64_t SimulationHandle::arrivals() const { return open().arrivals(); }
+double SimulationHandle::now_s() { return static_cast<double>(open().now()) / static_cast<double>(ns_per_s); }
+std::int64_t SimulationHandle::arrived() { return open().arrived(); }
+std::int64_t SimulationHandle::arrivals() { return open().arrivals(); }
 
 void bind_simulation(py::module_& module) {
   py::class_<ResultHandle>(module, "Result")

@@ -61,14 +61,14 @@ class SimulationHandle {
   /// replay for good.
   std::int64_t play(std::int64_t most, const py::object& progress);
   ResultHandle finish();
-  py::tuple state() const;
-  double now_s() const;
-  std::int64_t arrived() const;
-  std::int64_t arrivals() const;
+  py::tuple state();
+  double now_s();
+  std::int64_t arrived();
+  std::int64_t arrivals();
 
  private:
+  /// The replay, unless it has ended or another thread plays it.
   sim::Simulation& open();
-  const sim::Simulation& open() const;
 
   std::shared_ptr<const sim::Trace> trace_;
   sim::SimulationOptions options_;
