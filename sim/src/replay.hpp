@@ -30,7 +30,15 @@ class Replay {
   Status add_nodes();
   /// After the nodes.
   Status build();
-  SimulationResult run(const ProgressCallback& progress);
+  /// Lets the next thing happen. False: nothing is left, or the end is reached.
+  bool step();
+  /// Once, after the last step that is wanted.
+  SimulationResult finish();
+
+  TimeNs now() const { return now_; }
+  const ClusterState& state() const { return engine_.state(); }
+  std::int64_t arrived() const { return static_cast<std::int64_t>(next_arrival_); }
+  std::int64_t arrivals() const { return static_cast<std::int64_t>(arrivals_.size()); }
 
  private:
   enum class Kind : std::uint8_t { departure, move, health, abandon, reserve };  // order at equal times
@@ -104,9 +112,10 @@ class Replay {
   void observe(Event event);
   void schedule(TimeNs time_ns, Kind kind, std::uint32_t subject, std::uint32_t run);
   void handle(const Pending& pending);
-  NextEvent next_event(std::size_t next_arrival) const;
+  NextEvent next_event() const;
+  void end_warmup();
   void pass_time(TimeNs time_ns);
-  void run_execution(std::size_t next_arrival);
+  void run_execution();
   void start_execution(std::uint32_t job, std::span<const Decision> decisions);
   void finish_execution();
   void arrive(std::uint32_t unit);
@@ -140,7 +149,6 @@ class Replay {
   void drop(std::uint32_t unit, JobOutcome outcome);
   void drain_queue();
   void sample_arrival();
-  void finish();
 
   const Trace& trace_;
   const SimulationOptions& options_;
@@ -173,7 +181,9 @@ class Replay {
   std::size_t moves_open_ = 0;
   std::vector<Action> actions_;
   std::vector<Decision> decisions_;
+  std::size_t next_arrival_ = 0;  // into arrivals_
   TimeNs now_ = 0;
+  bool over_ = false;
   std::uint64_t sequence_ = 0;
   bool resources_freed_ = false;
   std::int64_t running_pods_ = 0;

@@ -91,18 +91,6 @@ class TextFile {
   bool failed_ = false;
 };
 
-/// Devices of a job: "0:460" (share of GPU 0), "3@4+2" (instance on GPU 3, units 4 and 5), joined by '|'.
-std::string gpus_text(const GpuAssignments& gpus) {
-  std::string text;
-  for (const GpuAssignment& part : gpus) {
-    text += text.empty() ? "" : "|";
-    text += std::to_string(part.gpu);
-    text += part.range.size > 0 ? "@" + std::to_string(part.range.start) + "+" + std::to_string(part.range.size)
-                                : ":" + std::to_string(part.share_milli);
-  }
-  return text;
-}
-
 /// RFC 4180: quotes where the text needs them.
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) {
@@ -179,6 +167,17 @@ Status write_timeline(const std::string& path, const SimulationResult& result) {
 }
 
 }  // namespace
+
+std::string gpus_text(const GpuAssignments& gpus) {
+  std::string text;
+  for (const GpuAssignment& part : gpus) {
+    text += text.empty() ? "" : "|";
+    text += std::to_string(part.gpu);
+    text += part.range.size > 0 ? "@" + std::to_string(part.range.start) + "+" + std::to_string(part.range.size)
+                                : ":" + std::to_string(part.share_milli);
+  }
+  return text;
+}
 
 namespace {
 

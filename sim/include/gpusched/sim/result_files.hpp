@@ -10,6 +10,9 @@ namespace gpusched::sim {
 /// The summary as a JSON object; keys are the field names of Summary.
 std::string summary_json(const Summary& summary);
 
+/// Devices of a job: "0:460" (share of GPU 0), "3@4+2" (instance on GPU 3, units 4 and 5), joined by '|'.
+std::string gpus_text(const GpuAssignments& gpus);
+
 /// Writes summary.json, jobs.csv and timeline.csv into the directory, which is made where it is missing.
 /// Columns: docs/formats/results.md.
 Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result);

@@ -49,9 +49,16 @@ struct SimulationOptions {
   ExecutionOptions execution{};          ///< of traces with job profiles
 };
 
+/// What suits the trace where the user does not say. With job profiles: the queue `lines`, and no mix, since hardly two
+/// requests are alike. Without: backfill, and the trace's own mix.
+SimulationOptions usual_options(const Trace& trace);
+
 /// How a job ended.
 enum class JobOutcome : std::uint8_t { waiting, running, finished, rejected, infeasible, abandoned, lost };
 const char* to_string(JobOutcome outcome);
+
+/// Why a decision gives no place: the reason that holds for most nodes. None where it gives one.
+RejectReason main_reason(const Decision& decision);
 
 /// What became of one job (its first replica stands for a gang).
 struct JobResult {
