@@ -10,6 +10,7 @@ Status Replay::build() {
   load_profiles();
   build_units();
   build_health_steps();
+  build_triggers();
   // Jobs that arrive in a given order stay for ever.
   return trace_.profiles.empty() || !options_.arrival_order.empty() ? Status() : build_execution();
 }

@@ -14,14 +14,9 @@
 #include "gpusched/engine/resource_choice.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/registry.hpp"
+#include "gpusched/reshape/actuation.hpp"
 
 namespace gpusched {
-
-/// How partitions change in the cluster.
-enum class Actuation : std::uint8_t {
-  per_instance,  ///< single instances come and go beside running ones (driver, DRA)
-  drain_gpu,     ///< a GPU that changes must be empty (mig-parted): all its pods are restarted
-};
 
 /// When the engine may move pods that run. docs/reshape-on-block.md
 struct ReshapeOptions {
@@ -90,6 +85,14 @@ class Engine {
   /// True: decide() would refuse this request as it did when it was last asked, because no GPU that changed since takes
   /// it. False says nothing. Only for jobs that state intent under a policy that chooses modes; cheap.
   bool still_refused(RequestClassId request);
+  /// Whether a running pod may be moved now: it holds one instance that it asked for by profile, is neither of class
+  /// dev nor burst, is not being moved, and its cool-down is over.
+  bool may_move(PodId pod, TimeNs now) const;
+  /// Whether the pod may be moved and its new place takes it now. The error names what stands against it.
+  Status check_move(const PodMove& move, TimeNs now);
+  /// Whether the GPUs of one model have, together, as many free placement units as the request for one instance needs:
+  /// a refusal is then one that moves may cure.
+  bool free_units_suffice(RequestClassId request);
   /// All or nothing for pods that are submitted and pending: every decision is a Bind, or there is one, which says why
   /// the first pod that found no place has none. Commit them in this order.
   std::vector<Decision> decide_gang(std::span<const PodId> pods, TimeNs now);
