@@ -187,7 +187,7 @@ void Replay::handle(const Pending& pending) {
       return;
     case Kind::compact:
       compact(ReshapeTrigger::period);
-      compact_again_later();
+      compact_later();
       return;
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];

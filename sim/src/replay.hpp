@@ -165,7 +165,7 @@ class Replay {
   std::vector<GpuLayout> layouts() const;
   /// Begins to empty GPUs where some can be emptied, budget and gate allow it and no compaction is on its way.
   void compact(ReshapeTrigger trigger);
-  void compact_again_later();
+  void compact_later();
   void begin_compaction(const ReshapePlan& plan, ReshapeTrigger trigger);
   void go_on_compacting();
   /// False: the GPU at hand is done with, emptied or not.

@@ -43,9 +43,7 @@ void Replay::build_triggers() {
   if (triggers.on_drift) {
     drift_.emplace(triggers.drift, triggers.drift_window, std::move(weights));
   }
-  if (triggers.every_ns > 0) {
-    schedule(triggers.every_ns, Kind::compact, 0, 0);
-  }
+  compact_later();
   if (options_.reshape.gate) {
     ReshapeGateOptions without_cool_down = *options_.reshape.gate;
     without_cool_down.cool_down_ns = 0;  // the pods that are moved have one of their own
@@ -54,10 +52,11 @@ void Replay::build_triggers() {
   }
 }
 
-void Replay::compact_again_later() {
+void Replay::compact_later() {
+  const TimeNs every_ns = options_.reshape.compaction.every_ns;
   // After the last arrival the cluster only drains.
-  if (!arrivals_.empty() && units_[arrivals_.back()].submit_ns > now_) {
-    schedule(now_ + options_.reshape.compaction.every_ns, Kind::compact, 0, 0);
+  if (every_ns > 0 && !arrivals_.empty() && now_ + every_ns <= units_[arrivals_.back()].submit_ns) {
+    schedule(now_ + every_ns, Kind::compact, 0, 0);
   }
 }
 

@@ -29,13 +29,13 @@ constexpr double longest_trace_ns = 2.9e18;
 
 constexpr std::array<GeneratorParameter, 8> parameters = {
     {{"mix", "uniform", "", "shares of the six shapes: uniform, skew-small, skew-big, bimodal"},
-     {"then", "same", "", "shares in the second half of the arrivals: same, or one of mix"},
      {"load", "0.85", "1", "offered memory slices over those of the cluster"},
      {"gpus", "100", "GPUs", "size of the cluster"},
      {"jobs", "40000", "jobs", "number of arrivals"},
      {"model", "H100-80GB-SXM5", "", "GPU model with seven compute and eight memory slices"},
      {"gpus_per_node", "8", "GPUs", "the last node takes what is left"},
-     {"mean_lifetime_s", "3600", "s", "mean of the exponential lifetimes"}}};
+     {"mean_lifetime_s", "3600", "s", "mean of the exponential lifetimes"},
+     {"then", "same", "", "shares in the second half of the arrivals: same, or one of mix"}}};
 
 struct MigMix {
   std::size_t mix = 0, then = 0;  // of the first and of the second half
