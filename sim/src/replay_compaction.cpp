@@ -216,10 +216,9 @@ void Replay::note_refusal(std::uint32_t unit, const Decision& why) {
     return;
   }
   gates_->on_block.unblock(unit, now_);
-  const GpuRequest& request = request_of(unit);
   const std::uint32_t spec = spec_of_pod_[pods_of(unit)[0].value];
-  const bool curable = std::holds_alternative<Wait>(why) && units_[unit].pod_count == 1 && request.num_gpu == 1 &&
-                       !request.mig_profile.empty() && engine_.free_units_suffice(class_of_spec_[spec]);
+  const bool curable = std::holds_alternative<Wait>(why) && units_[unit].pod_count == 1 &&
+                       engine_.free_units_suffice(class_of_spec_[spec]);
   if (curable) {
     note_loss(gates_->compaction, unit);
   } else {

@@ -120,5 +120,51 @@ TEST_F(MoveRulesTest, FreeUnitsOfOneModelCountTogether) {
   EXPECT_FALSE(engine->free_units_suffice(engine->intern(mig_request("1g.6gb")))) << "a profile of another model";
 }
 
+TEST_F(MoveRulesTest, WhoNamesNoProfileWantsWholeGpus) {
+  for (std::uint32_t node : {0, 1}) {
+    put(mig_request("4g.40gb"), node, 1, 0);
+    put(mig_request("3g.40gb"), node, 1, 4);
+    put(mig_request("3g.40gb"), node, 0, 4);
+  }
+  // 7 units are left: the 1g of the fixture has one of the two halves.
+  EXPECT_FALSE(engine->free_units_suffice(engine->intern(whole_request(1))));
+  observe({0, PodFinished{pod, 0}});
+  EXPECT_TRUE(engine->free_units_suffice(engine->intern(whole_request(1))));
+  EXPECT_FALSE(engine->free_units_suffice(engine->intern(whole_request(2))));
+  GpuRequest elsewhere = whole_request(1);
+  elsewhere.gpu_models = {"H100-80GB-SXM5"};
+  EXPECT_FALSE(engine->free_units_suffice(engine->intern(elsewhere)));
+  EXPECT_FALSE(engine->free_units_suffice(engine->intern(cpu_request(1000))));
+}
+
+/// A pod that states intent and was given an instance by a policy that chooses modes.
+class ChosenInstanceTest : public ::testing::TestWithParam<std::pair<const char*, bool>> {};
+
+TEST_P(ChosenInstanceTest, MovesWhereNeitherALayoutNorPoolsSayWhereItLies) {
+  Engine engine = Engine::create({.policy = parse_policy(GetParam().first).value(),
+                                  .seed = 1,
+                                  .target = {},
+                                  .preemption = true,
+                                  .reshape = {}})
+                      .value();
+  ASSERT_TRUE(engine.observe({0, NodeAdded{gpu_node("a", model, 2)}}).ok());
+  GpuRequest intent = whole_request(1);
+  intent.job_class = JobClass::batch;
+  intent.isolation = Isolation::memory;
+  intent.gpu_memory_mib = 4096;
+  ASSERT_TRUE(states_intent(intent));
+  const PodId pod{0};
+  ASSERT_TRUE(engine.observe({0, PodSubmitted{pod, engine.intern(intent), 0}}).ok());
+  const Candidate place = place_on(NodeId{0}, {instance_on(0, model, "1g.10gb", 6)});
+  ASSERT_TRUE(engine.observe({0, PodBound{pod, place, 0}}).ok());
+  EXPECT_EQ(engine.may_move(pod, 0), GetParam().second) << GetParam().first;
+  const PodMove move{.pod = pod, .from = place, .to = place_on(NodeId{0}, {instance_on(1, model, "1g.10gb", 6)})};
+  EXPECT_EQ(engine.check_move(move, 0).ok(), GetParam().second);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, ChosenInstanceTest,
+                         ::testing::Values(std::pair("auto", true), std::pair("mig_dynamic", true),
+                                           std::pair("mig_static:layout=smallest", false), std::pair("buddy", false)));
+
 }  // namespace
 }  // namespace gpusched

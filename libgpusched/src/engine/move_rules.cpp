@@ -11,19 +11,24 @@
 
 namespace gpusched {
 
-bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, PodId pod, TimeNs now) {
+bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, bool chosen_too, PodId pod, TimeNs now) {
   const PodRecord& record = *state.pod(pod);
   const GpuRequest& request = state.request(record.request);
   const bool never = request.job_class == JobClass::dev || request.job_class == JobClass::burst;
-  if (never || request.mig_profile.empty() || record.placement.gpus.size() != 1 || record.phase < PodPhase::bound ||
-      state.moving_to(pod) != nullptr) {
+  if (never || record.phase < PodPhase::bound || record.placement.gpus.size() != 1 || state.moving_to(pod) != nullptr) {
+    return false;
+  }
+  const GpuAssignment& part = record.placement.gpus[0];
+  if (part.range.size == 0 || part.takes_turns() || (request.mig_profile.empty() && !chosen_too)) {
     return false;
   }
   const std::optional<TimeNs> moved_ns = state.last_moved_ns(pod);
   return !moved_ns || now - *moved_ns >= options.cooldown_ns;
 }
 
-bool Engine::may_move(PodId pod, TimeNs now) const { return pod_may_move(state_, options_.reshape, pod, now); }
+bool Engine::may_move(PodId pod, TimeNs now) const {
+  return pod_may_move(state_, options_.reshape, caches_->instances_lie_anywhere, pod, now);
+}
 
 Status Engine::check_move(const PodMove& move, TimeNs now) {
   const auto refused = [&](const std::string& why) {
@@ -48,21 +53,35 @@ Status Engine::check_move(const PodMove& move, TimeNs now) {
     return refused("the new place takes no newcomers");
   }
   const RejectReason fixed = caches_->filter.static_reason(state_, record->request, node.shape);
-  return fixed == RejectReason::none ? Status() : Status(refused(describe(fixed)));
+  // Of a job that states intent the mode is chosen: how a node shares is no rule against it, as when it was placed.
+  const bool takes_it = fixed == RejectReason::none ||
+                        (fixed == RejectReason::sharing_mismatch && states_intent(state_.request(record->request)));
+  return takes_it ? Status() : Status(refused(describe(fixed)));
+}
+
+int Engine::units_wanted(RequestClassId request, std::uint16_t model) {
+  const MigLattice& lattice = MigLattice::of(GpuModelId{model});
+  const GpuRequest& wanted = state_.request(request);
+  if (wanted.mig_profile.empty()) {
+    return model_allowed(wanted.gpu_models, GpuModelId{model}) ? lattice.units() * wanted.num_gpu : 0;
+  }
+  const ResolvedProfile& profile = caches_->filter.resolve(state_, request, model);
+  return profile.profile.valid()
+             ? lattice.shapes()[static_cast<std::size_t>(profile.shape)].memory_units * wanted.num_gpu
+             : 0;
 }
 
 bool Engine::free_units_suffice(RequestClassId request) {
   std::map<std::uint16_t, std::int64_t> missing;  // by model
   for (const GpuIndex::Bucket& bucket : state_.gpu_index().buckets()) {
-    const ResolvedProfile& profile = caches_->filter.resolve(state_, request, bucket.model);
-    if (bucket.empty() || !profile.profile.valid()) {
+    const int wanted = bucket.empty() ? 0 : units_wanted(request, bucket.model);
+    if (wanted == 0) {
       continue;
     }
-    const MigLattice& lattice = MigLattice::of(GpuModelId{bucket.model});
-    const auto wanted =
-        missing.emplace(bucket.model, lattice.shapes()[static_cast<std::size_t>(profile.shape)].memory_units);
-    wanted.first->second -= std::int64_t{bucket.count} * (lattice.units() - std::popcount(bucket.occupancy));
-    if (wanted.first->second <= 0) {
+    const int free = MigLattice::of(GpuModelId{bucket.model}).units() - std::popcount(bucket.occupancy);
+    std::int64_t& left = missing.emplace(bucket.model, wanted).first->second;
+    left -= std::int64_t{bucket.count} * free;
+    if (left <= 0) {
       return true;
     }
   }

@@ -219,7 +219,7 @@ PodId OneMove::movable_pod(NodeId node, std::uint16_t device, const MigPlacement
     // Two shapes may occupy the same units, but may start elsewhere at different places.
     if (parts.size() == 1 && parts[0].gpu == device && parts[0].range == placement.range &&
         lattice.shape_of(parts[0].profile) == placement.shape) {
-      return pod_may_move(state_, options_, pod, now_) ? pod : PodId{};
+      return pod_may_move(state_, options_, false, pod, now_) ? pod : PodId{};
     }
   }
   return {};
@@ -230,7 +230,7 @@ bool OneMove::may_drain(NodeId node, std::uint16_t device) const {
   return std::all_of(pods.begin(), pods.end(), [&](PodId pod) {
     const GpuAssignments& parts = state_.pod(pod)->placement.gpus;
     const bool here = std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return part.gpu == device; });
-    return !here || pod_may_move(state_, options_, pod, now_);
+    return !here || pod_may_move(state_, options_, false, pod, now_);
   });
 }
 
