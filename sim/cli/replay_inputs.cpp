@@ -152,6 +152,14 @@ sim::ReshapeSimulation reshape_of(const ReplayArguments& arguments) {
                    .actuation = arguments.actuation == "drain-gpu" ? Actuation::drain_gpu : Actuation::per_instance};
   reshape.delay_ns = ns(arguments.reshape_delay_s);
   reshape.failure = arguments.reshape_failure;
+  reshape.compaction.every_ns = ns(arguments.compact_every_s);
+  reshape.compaction.on_drift = arguments.compact_on_drift;
+  reshape.compaction.drift_window = arguments.drift_window;
+  reshape.compaction.limits.most_pods_per_plan = arguments.compact_max_moves;
+  reshape.compaction.limits.most_pods_per_window = arguments.compact_max_moves_per_hour;
+  if (arguments.reshape_gate) {
+    reshape.gate.emplace();
+  }
   return reshape;
 }
 

@@ -46,7 +46,8 @@ Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engi
       meter_(options.target, options.fragmentation_percent),
       metrics_(trace, options),
       queue_(make_queue(options.queue)),
-      until_ns_(options.until_ns) {
+      until_ns_(options.until_ns),
+      budget_(options.reshape.compaction.limits) {
   if (options.queue == QueueDiscipline::lines) {
     reservations_.emplace(options.reservation_patience_ns, options.most_reservations);
   }
@@ -178,6 +179,10 @@ void Replay::handle(const Pending& pending) {
     case Kind::reserve:
       serve_reservations();
       return;
+    case Kind::compact:
+      compact(ReshapeTrigger::period);
+      compact_later();
+      return;
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];
       if (unit.run == pending.run && unit.running_pods == 0) {
@@ -210,6 +215,7 @@ void Replay::arrive(std::uint32_t unit) {
       }
     }
   }
+  follow_demand(unit);
   sample_arrival();
 }
 
@@ -231,6 +237,10 @@ bool Replay::try_start(std::uint32_t unit, bool waited) {
     return false;
   }
   const auto* reshape = std::get_if<ReshapeThenBind>(&decisions_.back());
+  if (reshape != nullptr && waits_for_gate(unit, *reshape)) {
+    result_of(pods[0]).reason = RejectReason::mig_fragmented;
+    return false;
+  }
   if (reshape != nullptr && options_.reshape.delay_ns > 0) {
     begin_move(unit, *reshape, waited);
   } else {
@@ -253,7 +263,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
       GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
     } else if (const auto* reshape = std::get_if<ReshapeThenBind>(&decisions[i])) {
       observe({now_, PodMoved{reshape->move}});
-      settle_moved(reshape->move);
+      settle_moved(reshape->move, ReshapeTrigger::block);
       const Status reserved = engine_.observe({now_, Reserved{pods[i], reshape->candidate}});
       GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
     } else {
@@ -293,6 +303,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
 }
 
 void Replay::refuse(std::uint32_t unit, const Decision& why) {
+  note_refusal(unit, why);
   for (const PodId pod : pods_of(unit)) {
     result_of(pod).reason = main_reason(why);
   }
@@ -320,6 +331,7 @@ void Replay::enqueue(std::uint32_t unit) {
 }
 
 void Replay::leave_queue(std::uint32_t unit) {
+  forget_loss(unit);
   if (reservations_) {
     if (const std::optional<GpuReservation> left = reservations_->leave(unit)) {
       hold(*left, false);

@@ -11,6 +11,7 @@ Status Replay::build() {
   build_units();
   build_health_steps();
   metrics_.advance(0, engine_.state(), meter_, 0, 0);
+  build_triggers();
   // Jobs that arrive in a given order stay for ever.
   return trace_.profiles.empty() || !options_.arrival_order.empty() ? Status() : build_execution();
 }

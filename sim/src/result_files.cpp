@@ -224,6 +224,13 @@ std::string summary_json(const Summary& s) {
   json["reshapes"] = s.reshapes;
   json["reshapes_failed"] = s.reshapes_failed;
   json["reshape_restarts"] = s.reshape_restarts;
+  for (std::size_t i = 0; i < reshape_trigger_count; ++i) {
+    json["moved_pods"][to_string(static_cast<ReshapeTrigger>(i))] = s.triggers.moved_pods[i];
+  }
+  json["compactions"] = s.triggers.compactions;
+  json["emptied_gpus"] = s.triggers.emptied_gpus;
+  json["drifts"] = s.triggers.drifts;
+  json["gate_refusals"] = s.triggers.gate_refusals;
   json["decisions"] = s.decisions;
   json["acceptance"] = s.acceptance;
   json["acceptance_by_size"] = s.acceptance_by_size;

@@ -13,6 +13,14 @@ Simulation::~Simulation() = default;
 
 Result<Simulation> Simulation::create(const Trace& trace, const SimulationOptions& options,
                                       std::span<ReplayObserver* const> observers) {
+  if (options.reshape.compaction.any() && options.reshape.rules.actuation != Actuation::per_instance) {
+    return Error{
+        .code = ErrorCode::unsupported,
+        .message = "compaction with actuation drain-gpu would restart the pods of the GPUs that take the others",
+        .file = {},
+        .line = 0,
+        .remedy = "Take actuation per-instance, or no compaction"};
+  }
   Result<Engine> engine = Engine::create({.policy = options.policy,
                                           .seed = options.seed,
                                           .target = options.target,

@@ -10,6 +10,7 @@
 #include "gpusched/engine/engine.hpp"
 #include "gpusched/sim/execution/execution_options.hpp"
 #include "gpusched/sim/execution/execution_summary.hpp"
+#include "gpusched/sim/reshape_simulation.hpp"
 #include "gpusched/sim/trace.hpp"
 
 namespace gpusched::sim {
@@ -20,14 +21,6 @@ enum class QueueDiscipline {
   fifo,      ///< waits; nobody overtakes the first in line of its priority
   backfill,  ///< waits; whoever fits may start
   lines,     ///< waits in the line of its priority, of which the first 60 are tried; whoever fits may start
-};
-
-/// Which pods may be moved so that a blocked one fits, and what a move takes in this world. docs/reshape-on-block.md
-struct ReshapeSimulation {
-  ReshapeOptions rules{};  ///< of the engine; off by default
-  TimeNs delay_ns = 0;     ///< a move takes so long, and both places are held meanwhile; 0: at once, at no cost
-  double failure = 0;      ///< probability that a move fails at its end; the pod then stays where it was
-  TimeNs restart_ns = 30 * ns_per_s;  ///< what a batch pod loses by a move that takes time
 };
 
 /// Everything that shapes one replay besides the trace.
@@ -109,6 +102,7 @@ struct Summary {
   std::int64_t waiting = 0, running = 0, evictions = 0, preemptions = 0;
   std::int64_t reshapes = 0, reshapes_failed = 0;  ///< moves that ended well, and not
   std::int64_t reshape_restarts = 0;               ///< pods that lost time by moves, their own or on their GPU
+  ReshapeTriggerCounts triggers;
   std::int64_t decisions = 0;
   double acceptance = 0;          ///< by count, after the warm-up
   double acceptance_by_size = 0;  ///< weighted by GPUs (MIG: slices)
