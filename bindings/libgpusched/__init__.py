@@ -30,6 +30,7 @@ from .table import Table
 from .trace import Cluster, Report, Trace, generators
 
 if TYPE_CHECKING:
+    from . import plot
     from .sweeping import sweep
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "generators",
     "gpu_models",
     "job_profile",
+    "plot",
     "policies",
     "read_job_profiles",
     "sweep",
@@ -69,11 +71,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     # concurrent.futures takes longer to import than all the rest.
     if name == "sweep":
-        import importlib
-
         function = importlib.import_module(".sweeping", __name__).sweep
         globals()["sweep"] = function
         return function
+    if name == "plot":
+        return importlib.import_module(".plot", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

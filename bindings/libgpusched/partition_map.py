@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .errors import Error
+from .trace import Cluster
 
 if TYPE_CHECKING:
     from .simulator import State
-    from .trace import Cluster
 
 MOST_NODES = 40
 WIDTH, HEIGHT, GAP, LABEL = 84, 22, 4, 150
@@ -18,31 +20,63 @@ COLOURS = ("#4e79a7", "#59a14f", "#f28e2b", "#b07aa1", "#e15759", "#76b7b2", "#e
 IDLE, LINE = "#eeeeee", "#bbbbbb"
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Part of a GPU that a pod holds; left and wide are shares of the whole GPU."""
+
+    pod: str
+    what: str
+    left: float
+    wide: float
+
+    @property
+    def colour(self) -> str:
+        """The same for a pod wherever it is."""
+        return COLOURS[sum(self.pod.encode()) % len(COLOURS)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A node, and of each of its GPUs what is on it."""
+
+    node: str
+    model: str
+    gpus: list[list[Piece]]
+
+
 def of_cluster(cluster: Cluster) -> str:
     """Every GPU idle."""
-    nodes = cluster.nodes
-    rows: list[tuple[str, list[Any], str]] = [
-        (name, [("", [])] * int(count), model or "")
-        for name, count, model in zip(
-            nodes["id"][:MOST_NODES], nodes["num_gpu"], nodes["gpu_model"], strict=False
-        )
-    ]
-    return _picture(rows, nodes.num_rows, html.escape(repr(cluster)))
+    return _picture(rows_of(cluster), cluster.num_nodes, html.escape(repr(cluster)))
 
 
 def of_state(state: State) -> str:
     """Every GPU with its shares and MIG instances, by pod."""
-    placements = _placements(state)
-    gpus: dict[str, list[tuple[str, list[Any]]]] = {}
-    models: dict[str, str] = {}
-    table = state.gpus
-    for node, gpu, model in zip(table["node"], table["gpu"], table["model"], strict=True):
-        if node not in gpus and len(gpus) == MOST_NODES:
+    return _picture(rows_of(state), state.nodes.num_rows, html.escape(repr(state)))
+
+
+def rows_of(thing: State | Cluster) -> list[Row]:
+    """The first nodes that have GPUs, at most MOST_NODES; of a cluster every GPU is idle."""
+    rows: dict[str, Row] = {}
+    for node, model, pieces in _gpus(thing):
+        if node not in rows and len(rows) == MOST_NODES:
             break
-        gpus.setdefault(node, []).append((model, placements.get((node, int(gpu)), [])))
-        models[node] = model
-    rows = [(node, boxes, models[node]) for node, boxes in gpus.items()]
-    return _picture(rows, state.nodes.num_rows, html.escape(repr(state)))
+        rows.setdefault(node, Row(node, model, [])).gpus.append(pieces)
+    return list(rows.values())
+
+
+def _gpus(thing: State | Cluster) -> Iterator[tuple[str, str, list[Piece]]]:
+    if isinstance(thing, Cluster):
+        table = thing.nodes
+        for name, count, model in zip(
+            table["id"], table["num_gpu"], table["gpu_model"], strict=True
+        ):
+            for _ in range(int(count)):
+                yield name, model, []
+        return
+    placements = _placements(thing)
+    table = thing.gpus
+    for node, gpu, model in zip(table["node"], table["gpu"], table["model"], strict=True):
+        yield node, model, _pieces(model, placements.get((node, int(gpu)), []))
 
 
 def _placements(state: State) -> dict[tuple[str, int], list[Any]]:
@@ -54,18 +88,31 @@ def _placements(state: State) -> dict[tuple[str, int], list[Any]]:
     return found
 
 
-def _picture(rows: list[tuple[str, list[Any], str]], nodes: int, caption: str) -> str:
-    widest = max((len(boxes) for _, boxes, _ in rows), default=0)
+def _pieces(model: str, placements: list[Any]) -> list[Piece]:
+    pieces = []
+    shared = 0.0
+    for pod, share_milli, start, size, profile in placements:
+        if size > 0:
+            units = _units(model)
+            pieces.append(Piece(pod, profile or "instance", start / units, size / units))
+        else:
+            pieces.append(Piece(pod, f"{share_milli} milli", shared, share_milli / 1000))
+            shared += share_milli / 1000
+    return pieces
+
+
+def _picture(rows: list[Row], nodes: int, caption: str) -> str:
+    widest = max((len(row.gpus) for row in rows), default=0)
     parts = []
-    for line, (name, boxes, model) in enumerate(rows):
+    for line, row in enumerate(rows):
         y = line * (HEIGHT + GAP)
-        label = html.escape(f"{name} {model}")
+        label = html.escape(f"{row.node} {row.model}")
         parts.append(
             f"<text x='{LABEL - 6}' y='{y + 15}' text-anchor='end'><title>{label}</title>"
-            f"{html.escape(name[:22])}</text>"
+            f"{html.escape(row.node[:22])}</text>"
         )
-        for column, (gpu_model, placements) in enumerate(boxes):
-            parts.append(_gpu(LABEL + column * (WIDTH + GAP), y, gpu_model, placements))
+        for column, pieces in enumerate(row.gpus):
+            parts.append(_gpu(LABEL + column * (WIDTH + GAP), y, pieces))
     height = max(len(rows), 1) * (HEIGHT + GAP)
     width = LABEL + widest * (WIDTH + GAP)
     more = f"; {len(rows)} of {nodes} nodes shown" if len(rows) < nodes else ""
@@ -75,22 +122,16 @@ def _picture(rows: list[tuple[str, list[Any], str]], nodes: int, caption: str) -
     )
 
 
-def _gpu(x: float, y: float, model: str, placements: list[Any]) -> str:
+def _gpu(x: float, y: float, pieces: list[Piece]) -> str:
     boxes = [
         f"<rect x='{x}' y='{y}' width='{WIDTH}' height='{HEIGHT}' fill='{IDLE}' stroke='{LINE}'/>"
     ]
-    shared = 0.0
-    for pod, share_milli, start, size, profile in placements:
-        if size > 0:
-            unit = WIDTH / _units(model)
-            left, wide, what = start * unit, size * unit, profile or "instance"
-        else:
-            left, wide, what = shared, WIDTH * share_milli / 1000, f"{share_milli} milli"
-            shared += wide
-        colour = COLOURS[sum(pod.encode()) % len(COLOURS)]
+    for piece in pieces:
+        title = html.escape(f"{piece.pod}: {piece.what}")
         boxes.append(
-            f"<rect x='{x + left:.1f}' y='{y}' width='{wide:.1f}' height='{HEIGHT}' "
-            f"fill='{colour}' stroke='white'><title>{html.escape(f'{pod}: {what}')}</title></rect>"
+            f"<rect x='{x + WIDTH * piece.left:.1f}' y='{y}' width='{WIDTH * piece.wide:.1f}' "
+            f"height='{HEIGHT}' fill='{piece.colour}' stroke='white'>"
+            f"<title>{title}</title></rect>"
         )
     return "".join(boxes)
 

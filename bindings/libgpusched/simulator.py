@@ -56,10 +56,11 @@ def _figure(value: Any) -> str:
 class Result:
     """What a run leaves behind: summary and tables, made when first asked for."""
 
-    __slots__ = ("_data", "_summary", "_tables", "policy", "seed")
+    __slots__ = ("_data", "_summary", "_tables", "_trace", "policy", "seed")
 
-    def __init__(self, data: _core.Result, policy: Policy, seed: int) -> None:
+    def __init__(self, data: _core.Result, policy: Policy, seed: int, trace: _core.Trace) -> None:
         self._data = data
+        self._trace = trace
         self._summary: Summary | None = None
         self._tables: dict[str, Table] = {}
         self.policy = policy
@@ -87,6 +88,25 @@ class Result:
     def timeline(self) -> Table:
         """At most about 1,000 rows, evenly spaced in time: allocation, fragments, queue, ..."""
         return self._table("timeline")
+
+    @property
+    def demand(self) -> Table:
+        """What jobs asked for by then, in GPUs, a row per row of the timeline.
+
+        time_s; arrived_gpus: of all jobs that came; offered_gpus: of it, what would run if every
+        job started when it came and stayed for its duration in the trace. MIG instances count by
+        placement units.
+        """
+        if "demand" not in self._tables:
+            from .demand import demand_of
+
+            self._tables["demand"] = demand_of(self._trace, self.timeline["time_s"])
+        return self._tables["demand"]
+
+    @property
+    def num_gpus(self) -> int:
+        """GPUs of the cluster."""
+        return int(Table(self._trace.nodes())["num_gpu"].sum())
 
     @property
     def decisions(self) -> Table:
@@ -227,7 +247,7 @@ class Simulator:
         replay = self._replay or self._start(until)
         self._replay = None
         replay.play(-1, progress)
-        return Result(replay.finish(), self.policy, self.seed)
+        return Result(replay.finish(), self.policy, self.seed, self._trace)
 
     def step(self, count: int = 1) -> int:
         """Lets the next ``count`` things happen; says how many did, fewer when nothing is left.

@@ -29,7 +29,7 @@ def test_import_takes_little_beyond_numpy():
     ]
     times_ms = [float(run.stdout.splitlines()[0]) for run in runs]
     assert statistics.median(times_ms) <= 40, times_ms
-    for heavy in ("pandas", "polars", "pyarrow", "concurrent", "yaml"):
+    for heavy in ("pandas", "polars", "pyarrow", "concurrent", "yaml", "matplotlib"):
         assert heavy not in runs[0].stdout.splitlines()[1].split()
 
 
