@@ -54,6 +54,10 @@ MEASURES = {
     "wait_s_p99": ("wait, p99", "s", 1.0),
     "wait_s_mean": ("wait, mean", "s", 1.0),
     "evictions": ("evictions", "count", 1.0),
+    # With job profiles: of Result.summary["execution"].
+    "goodput": ("goodput", "GPUs per GPU", 1.0),
+    "slo_attainment": ("SLO attainment", "%", 100.0),
+    "unserved": ("never started", "%", 100.0),
 }
 # Names of waiting times, by seconds.
 WAIT_TICKS = {
