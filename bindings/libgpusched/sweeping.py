@@ -38,8 +38,9 @@ def sweep(
     a path is read by each run, a Trace is shared. Without "seed" all runs have seed 42: what is
     compared meets the same draws.
 
-    ``executor``: any concurrent.futures.Executor; None: threads, one per core. Rows come out in
-    the order of the grid, the same whatever the executor.
+    ``executor``: any concurrent.futures.Executor, such as ``client.get_executor()`` of a dask
+    client; None: threads, one per core. Rows come out in the order of the grid, the same whatever
+    the executor. A Trace travels to other processes with each run, a recipe or a path as its text.
 
     ``cache``: a directory; a run that it knows, by library version and the content of everything
     that shapes it, is not made again, so that a sweep that was cut short goes on where it stopped.
