@@ -106,8 +106,8 @@ decisions[["pod", "outcome", "node", "gpus", "cost", "runner_up", "runner_up_cos
 decisions["reason"].value_counts()
 
 # %% [markdown]
-# Most of what is refused finds a GPU but not the CPU beside it. `score` sees that as well:
-# `view.cpu_free_milli`, by node.
+# The reason that held for most nodes when a pod was refused: mostly CPU, not GPUs. `score` sees
+# that as well: `view.cpu_free_milli`, by node.
 
 # %% [markdown]
 # Scores are kept until a node changes, so `score` must depend on the view alone. A policy that
