@@ -14,6 +14,16 @@ if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_EXTENDER)
   endif()
 endif()
 option(GPUSCHED_BUILD_EXTENDER "Build gpusched-extender, the kube-scheduler extender" ${gpusched_extender_default})
+# `gpusched-sim report` carries uPlot, which `tools/setup report` installs: on where it is found, unless said otherwise.
+find_path(GPUSCHED_UPLOT_DIR dist/uPlot.iife.min.js NO_DEFAULT_PATH
+  PATHS "$ENV{XDG_CACHE_HOME}/gpusched-ui/node_modules/uplot" "$ENV{HOME}/.cache/gpusched-ui/node_modules/uplot"
+  DOC "Folder of the npm package uplot")
+mark_as_advanced(GPUSCHED_UPLOT_DIR)
+set(gpusched_report_default OFF)
+if(GPUSCHED_UPLOT_DIR)
+  set(gpusched_report_default ON)
+endif()
+option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
 option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${PROJECT_IS_TOP_LEVEL})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)

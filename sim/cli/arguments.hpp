@@ -95,6 +95,11 @@ struct ExactArguments {
   bool json = false;
 };
 
+struct ReportArguments {
+  std::string directory, comparison, title;
+  std::string out = "report.html";
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -113,6 +118,7 @@ struct Arguments {
   ReshapeArguments reshape;
   ExplainArguments explain;
   ExactArguments exact;
+  ReportArguments report;
   ListArguments list;
 };
 

@@ -10,9 +10,16 @@ namespace gpusched::sim {
 /// The summary as a JSON object; keys are the field names of Summary.
 std::string summary_json(const Summary& summary);
 
-/// Writes summary.json, jobs.csv and timeline.csv into the directory, which is made where it is missing.
-/// Columns: docs/formats/results.md.
-Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result);
+/// How a run was made, as far as its result does not say.
+struct RunNote {
+  std::string policy;        ///< as typed; empty = unknown
+  bool given_order = false;  ///< jobs came one per second in a given order
+};
+
+/// Writes summary.json, jobs.csv, timeline.csv, nodes.csv, demand.csv and waits.csv into the directory, which is made
+/// where it is missing. Columns: docs/formats/results.md.
+Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result,
+                     const RunNote& note = {});
 
 /// Writes the text to the file, or to stdout for "-".
 Status write_text(const std::string& path, const std::string& text);
