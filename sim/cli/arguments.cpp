@@ -270,7 +270,8 @@ constexpr const char* report_examples = R"(Examples:
   gpusched-sim report results --compare runs.csv -o report.html)";
 
 CLI::App* add_report_command(CLI::App& app, ReportArguments& report) {
-  CLI::App* command = app.add_subcommand("report", "one page with charts and GPU map of a run, for any browser, offline");
+  CLI::App* command =
+      app.add_subcommand("report", "one page with charts and GPU map of a run, for any browser, offline");
   command->add_option("directory", report.directory, "what `run --out` wrote")->required();
   command->add_option("-o,--out", report.out, "file; - = stdout")->capture_default_str();
   command->add_option("--compare", report.comparison, "a file that `compare --out` wrote: policies side by side");
@@ -325,7 +326,8 @@ void build(CLI::App& app, Arguments& arguments) {
   run->add_option("--policy", arguments.run.policy, "POLICY or POLICY:NAME=VALUE,...; see 'list policies'")
       ->check(check_policy)
       ->capture_default_str();
-  run->add_option("--out", arguments.run.out, "directory for the results, such as summary.json and jobs.csv; `report` reads it");
+  run->add_option("--out", arguments.run.out,
+                  "directory for the results, such as summary.json and jobs.csv; `report` reads it");
   run->add_option("--event-log", arguments.run.event_log, "write every event and decision as JSON lines; - = stdout");
   run->add_option("--curve", arguments.run.curve, "write allocation and fragmentation over arrived demand, 0..130 %");
   run->add_option("--replay", arguments.run.replay_log, "check an event log: compute every decision anew");

@@ -2,7 +2,8 @@
 
 const charts = [];
 
-// description: {x, xLabel, xText, xTicks, yLabel, yText, yMax, steps, series: [{label, values, colour, dash}]}
+// description: {x, xName, xLabel, xText, xTick, xTicks, yLabel, yText, yMax, steps, series: [{label, values, colour, dash}]}
+// steps: a value holds since the point before (-1), up to the next one (1); else lines join the points.
 function addChart(section, description) {
   const host = el("div", { class: "chart", role: "img", "aria-label": describeChart(description) });
   section.append(host);
@@ -23,11 +24,22 @@ function axis(label, values, splits, extra) {
   };
 }
 
+// Of ticks in their order those with room for their text.
+function apart(plot, ticks) {
+  let last = -Infinity;
+  return ticks.filter((tick) => {
+    const place = plot.valToPos(tick, "x");
+    const fits = place - last >= 44;
+    last = fits ? place : last;
+    return fits;
+  });
+}
+
 function drawChart(chart) {
   const d = chart.description;
   if (chart.plot) chart.plot.destroy();
   const yTop = (plot, least, most) => [0, Math.min(most > 0 ? 1.06 * most : 1, d.yMax ?? Infinity)];
-  const paths = d.steps ? uPlot.paths.stepped({ align: -1 }) : undefined;
+  const paths = d.steps ? uPlot.paths.stepped({ align: d.steps }) : undefined;
   chart.plot = new uPlot({
     width: Math.max(240, chart.host.clientWidth), height: 240,
     // Room for half a tick label beyond the last value.
@@ -35,14 +47,14 @@ function drawChart(chart) {
     cursor: { y: false, points: { size: 7 } },
     scales: { x: { time: false }, y: { range: yTop } },
     axes: [
-      axis(d.xLabel, d.xTick, d.xTicks && (() => d.xTicks), { size: 34, space: 60 }),
+      axis(d.xLabel, d.xTick, d.xTicks && ((plot) => apart(plot, d.xTicks)), { size: 34, space: 60 }),
       axis(d.yLabel, d.yTick ?? brief, undefined, { size: 52, space: 34 }),
     ],
     series: [
-      { label: d.xName, value: (plot, value) => (value == null ? "-" : d.xText(value)) },
+      { label: d.xName, value: (plot, value) => (value == null ? "" : d.xText(value)) },
       ...d.series.map((s) => ({
         label: s.label, stroke: colour(s.colour), width: 1.75, dash: s.dash, paths, points: { show: d.x.length < 3 },
-        value: (plot, value) => (value == null ? "-" : d.yText(value)),
+        value: (plot, value) => (value == null ? "" : d.yText(value)),
       })),
     ],
   }, [d.x, ...d.series.map((s) => s.values)], chart.host);

@@ -63,6 +63,7 @@ function intervalPlot(comparison, i) {
   const x = (value) => left + ((value - least) / (most - least)) * (width - left - right);
   const plot = svg("svg", { class: "intervals", viewBox: `0 0 ${width} ${bottom + 40}`, role: "img", "aria-label": `${label} by policy, the highest first: `
     + rows.map((row) => `${row.name} ${row.text}`).join(", ") });
+  plot.style.maxWidth = width + "px";
   for (const tick of roundTicks(least, most)) {
     plot.append(svg("line", { class: "rule", x1: x(tick), x2: x(tick), y1: 0, y2: bottom }),
       svg("text", { class: "axis", x: x(tick), y: bottom + 16, "text-anchor": "middle" }, brief(tick)));

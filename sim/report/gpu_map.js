@@ -46,8 +46,8 @@ class GpuMap {
     const gpus = m.nodes.reduce((sum, node) => sum + node[2], 0);
     const some = gpus < m.all_gpus ? `${number(gpus)} of ${number(m.all_gpus)} GPUs, on nodes spread evenly over the cluster. ` : "";
     const short = m.left_out > 0 ? `What began and ended between two positions of the slider is not drawn (${number(m.left_out)} times here). ` : "";
-    const section = card("GPU map", some + "One box is one GPU, as wide as it is; what jobs hold of it is in colour. Jobs that were evicted or moved "
-      + "stand at their last place only, and of jobs with several replicas one is drawn. " + short + "Point at a GPU, or use the arrow keys on the map.", { wide: true });
+    const section = card("GPU map", some + "A box is a GPU; what jobs hold of its width is in colour. Jobs that were evicted or moved "
+      + "stand at their last place only, and of a job with several replicas one is drawn. " + short + "Point at a GPU, or use the arrow keys on the map.", { wide: true });
     this.slider = el("input", { type: "range", min: 0, max: m.steps - 1, value: this.step, "aria-label": "Time of the GPU map", id: "map-time" });
     this.output = el("output", { for: "map-time" });
     this.play = el("button", { type: "button" }, "Play");
@@ -164,7 +164,7 @@ class GpuMap {
     const cell = this.cells[this.selected];
     if (!cell) return;
     const [name, model, , units] = this.map.nodes[cell.node];
-    const what = (part) => (part.start < 0 ? percent(part.size / 1000) : `units ${part.start} to ${part.start + part.size - 1} of ${units}`);
+    const what = (part) => (part.start < 0 ? percent(part.size / 1000) : `${part.size} of ${units} units from ${part.start}`);
     const lines = cell.parts.map((part) => el("li", {}, `${part.job}: ${modeNames[part.mode]}, ${what(part)}, since ${this.timeText(part.start_s)}, `
       + (part.long_s < 0 ? "runs at the end" : `for ${duration(part.long_s)}`)));
     this.details.replaceChildren(el("strong", {}, `${name} GPU ${cell.gpu}`), ` ${model}, at ${this.timeText(this.time(this.step))}: `

@@ -16,7 +16,7 @@ function head() {
     trace && `trace ${trace}` + (about.parameters ? ` (${about.parameters.replaceAll("|", ", ")})` : ""),
     about.seed && `seed ${about.seed}`,
     gpus > 0 ? `${plural(gpus, "GPU")} on ${plural(data.map.all_nodes, "node")}: ${models}` : "no GPUs",
-    `${duration(summary.span_s)} of trace`,
+    `${duration(summary.span_s)} until the last event`,
   ].filter(Boolean).join(" \u00b7 ");
   document.getElementById("made").textContent = `Made by gpusched-sim ${data.version} from the results of one run. Holds all its data; asks for nothing.`;
 }
@@ -64,7 +64,7 @@ function money(value) {
 function overTime() {
   const unit = timeUnit(summary.span_s);
   return { x: data.timeline.time_s.map((t) => t / unit.seconds), xName: "time", xLabel: `time of the trace, ${unit.name}`,
-    xText: (value) => `${number(value, 2)} ${unit.short}`, steps: true };
+    xText: (value) => `${number(value, 2)} ${unit.short}`, steps: -1 };
 }
 
 function demandChart() {
@@ -100,7 +100,7 @@ function costChart() {
   let sum = 0;
   t.time_s.forEach((time, i) => held.push(sum += t.allocated[i] * (time - (t.time_s[i - 1] ?? 0))));
   const section = card("Cost over time", "All GPUs of the cluster, and the part that jobs held, at the prices of the nodes.");
-  return addChart(section, { ...overTime(), steps: false, yLabel: data.currency ? `cost so far, ${data.currency}` : "cost so far", yText: money, series: [
+  return addChart(section, { ...overTime(), steps: 0, yLabel: data.currency ? `cost so far, ${data.currency}` : "cost so far", yText: money, series: [
     { label: "cluster", values: t.time_s.map((time) => (summary.cluster_cost * time) / summary.span_s), colour: "c6", dash: [6, 4] },
     { label: "held by jobs", values: held.map((value) => (sum > 0 ? (summary.allocated_cost * value) / sum : 0)), colour: "c1" },
   ] });
@@ -141,10 +141,11 @@ function waitSection() {
   }
   // Logarithmic, but with a place for those that did not wait.
   const place = (seconds) => Math.log10(1 + seconds);
-  const ticks = [0, 10, 60, 600, 3600, 6 * 3600, 86400, 10 * 86400, 100 * 86400].filter((s) => s <= 1.5 * wait_s[wait_s.length - 1]);
+  const names = new Map([[0, "0 s"], [1, "1 s"], [10, "10 s"], [60, "1 min"], [600, "10 min"], [3600, "1 h"], [21600, "6 h"], [86400, "1 d"], [864000, "10 d"],
+    [8640000, "100 d"]].map(([seconds, name]) => [place(seconds), name]));
   const colours = ["c1", "c2", "c3", "c4", "c5", "c6"];
   return addChart(section, { x: wait_s.map(place), xName: "waited up to", xLabel: "waiting time, logarithmic", xText: (v) => duration(10 ** v - 1),
-    xTick: (v) => duration(Math.round(10 ** v - 1)), xTicks: ticks.map(place), yLabel: "% of jobs", yText: (v) => `${number(v, 1)} %`, yMax: 103,
+    xTick: (v) => names.get(v), xTicks: [...names.keys()], steps: 1, yLabel: "% of jobs", yText: (v) => `${number(v, 1)} %`, yMax: 103,
     series: curves.map((curve, i) => ({ label: curve.kind === "all" ? kindNames.all : `${kindNames[curve.kind]} (${number(curve.jobs)})`,
       values: curve.share.map((v) => 100 * v), colour: colours[i], dash: i === 0 ? undefined : [4 + 2 * i, 3] })) });
 }
@@ -176,11 +177,13 @@ function kindSection() {
 function executionSection(execution) {
   const section = card("Work within its promises", "Share of the offered work that ran within its SLO, by class, and how jobs were started.");
   const served = Object.entries(execution.served ?? {}).filter(([name]) => execution.offered?.[name] > 0);
-  section.append(table(["class", "offered, GPUs per GPU", "served", ""], served.map(([name, part]) => [
+  const tables = el("div", { class: "tables" });
+  section.append(tables);
+  tables.append(table(["class", "offered, GPUs per GPU", "served", ""], served.map(([name, part]) => [
     name, number(execution.offered[name], 3), percent(part), bar([[part, "c3"]])]), "Served work by class"));
   const starts = Object.entries(execution.starts ?? {});
   const all = starts.reduce((sum, [, count]) => sum + count, 0) || 1;
-  section.append(table(["started as", "jobs", "", ""], starts.map(([mode, count]) => [
+  tables.append(table(["started as", "jobs", "", ""], starts.map(([mode, count]) => [
     modeNames[mode] ?? mode, number(count), percent(count / all), bar([[count / all, "c4"]])]), "Starts by mode"));
   return section;
 }
@@ -196,6 +199,12 @@ function build() {
   if (summary.execution) sections.push(executionSection(summary.execution));
   if (data.map.nodes.length > 0) sections.push(new GpuMap(data.map, summary.span_s).section());
   if (data.comparison) sections.push(comparisonSection(data.comparison));
+  // A narrow card at the end of a row takes the row.
+  let narrow = 0;
+  sections.forEach((section, i) => {
+    narrow = section.classList.contains("wide") ? 0 : narrow + 1;
+    if (narrow % 2 === 1 && (sections[i + 1]?.classList.contains("wide") ?? true)) section.classList.add("wide");
+  });
   document.getElementById("main").append(...sections);
   drawCharts();
   followWindow();

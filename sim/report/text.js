@@ -58,7 +58,7 @@ function card(title, note, options = {}) {
 }
 
 function table(head, rows, aria) {
-  const row = (cells, tag) => el("tr", {}, ...cells.map((cell) => el(tag, { class: "nowrap", ...(tag === "th" ? { scope: "col" } : {}) }, cell)));
+  const row = (cells, tag) => el("tr", {}, ...cells.map((cell, i) => el(tag, tag === "th" ? { scope: "col" } : { class: i > 0 ? "nowrap" : "" }, cell)));
   return el("div", { class: "scroll" },
     el("table", { "aria-label": aria }, el("thead", {}, row(head, "th")), el("tbody", {}, ...rows.map((cells) => row(cells, "td")))));
 }
