@@ -123,7 +123,7 @@ std::uint32_t GpuMapBuilder::step_at(double time_s) const {
   if (span_s_ <= 0) {
     return time_s > 0 ? static_cast<std::uint32_t>(limits_.map_steps) : 0;
   }
-  const double step = std::ceil(time_s / span_s_ * static_cast<double>(limits_.map_steps - 1));
+  const double step = std::ceil(time_s * static_cast<double>(limits_.map_steps - 1) / span_s_);
   return static_cast<std::uint32_t>(std::min(step, static_cast<double>(limits_.map_steps)));
 }
 
