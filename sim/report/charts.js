@@ -48,7 +48,7 @@ function drawChart(chart) {
     scales: { x: { time: false }, y: { range: yTop } },
     axes: [
       axis(d.xLabel, d.xTick, d.xTicks && ((plot) => apart(plot, d.xTicks)), { size: 34, space: 60 }),
-      axis(d.yLabel, d.yTick ?? brief, undefined, { size: 52, space: 34 }),
+      axis(d.yLabel, brief, undefined, { space: 34, size: (plot, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) }),
     ],
     series: [
       { label: d.xName, value: (plot, value) => (value == null ? "" : d.xText(value)) },

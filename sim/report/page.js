@@ -134,11 +134,9 @@ function waitSection() {
   const { wait_s, curves } = data.waiting;
   const started = curves.length > 0 ? curves[0].jobs : 0;
   const never = summary.jobs - started;
+  if (data.given_order) return card("Waiting time", "Jobs came one by one in a given order: there are no waiting times.");
+  if (wait_s.length < 2) return card("Waiting time", started > 0 ? `${plural(started, "job")} started, and waited ${duration(wait_s[0])}.` : "No job started.");
   const section = card("Waiting time", `Share of the ${plural(started, "job")} that started which had waited no longer.` + (never > 0 ? ` ${number(never)} never started.` : ""));
-  if (data.given_order || wait_s.length < 2) {
-    section.append(el("p", {}, data.given_order ? "Jobs came one by one in a given order: there are no waiting times." : started > 0 ? `All waited ${duration(wait_s[0])}.` : "No job started."));
-    return section;
-  }
   // Logarithmic, but with a place for those that did not wait.
   const place = (seconds) => Math.log10(1 + seconds);
   const names = new Map([[0, "0 s"], [1, "1 s"], [10, "10 s"], [60, "1 min"], [600, "10 min"], [3600, "1 h"], [21600, "6 h"], [86400, "1 d"], [864000, "10 d"],

@@ -232,7 +232,8 @@ ReasonRow* reason_row(std::vector<ReasonRow>& rows, std::string_view name) {
     return &*found;
   }
   if (name.empty()) {
-    return &rows.emplace_back(ReasonRow{.name = "", .sentence = "not tried: others were first in the queue"});
+    return &rows.emplace_back(
+        ReasonRow{.name = "", .sentence = "not tried: others were first in the queue, or the run ended before"});
   }
   for (std::size_t i = 1; i < reject_reason_count; ++i) {
     if (const auto reason = static_cast<RejectReason>(i); name == to_string(reason)) {
