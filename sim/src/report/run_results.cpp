@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -63,6 +64,36 @@ void thin_out(std::vector<double>& column, std::size_t most_rows) {
     }
   }
   column = std::move(kept);
+}
+
+using Columns = std::span<std::vector<double>* const>;
+
+void append_row(ResultTable& table, Columns values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i]->push_back(table.required_number(i, -most, most));
+  }
+}
+
+/// Two files with one row for each time. The first column of `state` is its time, the one behind the values of
+/// `demand`.
+Status read_side_by_side(ResultTable& state, Columns state_values, ResultTable& demand, Columns demand_values) {
+  const std::vector<double>& times = *state_values[0];
+  while (state.next() && demand.next()) {
+    if (const std::string_view time = demand.text(demand_values.size()); time != state.text(0)) {
+      demand.fail(
+          "time_s is '" + std::string(time) + "', timeline.csv has '" + std::string(state.text(0)) + "' in this row",
+          run_again);
+    }
+    append_row(state, state_values);
+    append_row(demand, demand_values);
+    if (times.size() > 1 && times.back() < times[times.size() - 2]) {
+      state.fail("time_s goes back to " + std::string(state.text(0)));
+    }
+  }
+  if (state.status() && demand.status() && (state.rows() != demand.rows() || demand.next())) {
+    demand.fail("the file has other rows than timeline.csv", run_again);
+  }
+  return state.status() ? demand.status() : state.status();
 }
 
 }  // namespace
@@ -159,50 +190,27 @@ Result<ReportTimeline> read_timeline(const std::string& timeline_path, const std
   constexpr std::array<std::string_view, 8> state_columns = {"time_s",      "gpu_allocated", "mig_allocated",
                                                              "active_gpus", "fragment_gpus", "unusable_slices",
                                                              "queued",      "running"};
-  constexpr std::array<std::string_view, 3> demand_columns = {"time_s", "arrived_gpus", "offered_gpus"};
-  auto states = ResultTable::open(timeline_path, state_columns, {}, run_writes);
-  if (!states) {
-    return states.error();
+  constexpr std::array<std::string_view, 3> demand_columns = {"arrived_gpus", "offered_gpus", "time_s"};
+  auto state = ResultTable::open(timeline_path, state_columns, {}, run_writes);
+  if (!state) {
+    return state.error();
   }
-  auto demands = ResultTable::open(demand_path, demand_columns, {}, run_writes);
-  if (!demands) {
-    return demands.error();
+  auto demand = ResultTable::open(demand_path, demand_columns, {}, run_writes);
+  if (!demand) {
+    return demand.error();
   }
-  ResultTable& state = *states.value();
-  ResultTable& demand = *demands.value();
   ReportTimeline result;
   const std::array<std::vector<double>*, 8> state_values = {
       &result.time_s,        &result.gpu_allocated,   &result.mig_allocated, &result.active_gpus,
       &result.fragment_gpus, &result.unusable_slices, &result.queued,        &result.running};
-  const std::array<std::vector<double>*, 3> demand_values = {nullptr, &result.arrived_gpus, &result.offered_gpus};
-  while (state.next() && demand.next()) {
-    if (state.text(0) != demand.text(0)) {
-      demand.fail("time_s is '" + std::string(demand.text(0)) + "', timeline.csv has '" + std::string(state.text(0)) +
-                      "' in this row",
-                  run_again);
-    }
-    for (std::size_t i = 0; i < state_values.size(); ++i) {
-      state_values[i]->push_back(state.required_number(i, -most, most));
-    }
-    for (std::size_t i = 1; i < demand_values.size(); ++i) {
-      demand_values[i]->push_back(demand.required_number(i, -most, most));
-    }
-    if (const auto& times = result.time_s; times.size() > 1 && times.back() < times[times.size() - 2]) {
-      state.fail("time_s goes back to " + std::string(state.text(0)));
-    }
-  }
-  if (state.status() && demand.status() && (state.rows() != demand.rows() || demand.next())) {
-    demand.fail("the file has other rows than timeline.csv", run_again);
-  }
-  for (const ResultTable* table : {&state, &demand}) {
-    if (!table->status()) {
-      return table->status().error();
-    }
+  const std::array<std::vector<double>*, 2> demand_values = {&result.arrived_gpus, &result.offered_gpus};
+  if (Status read = read_side_by_side(*state.value(), state_values, *demand.value(), demand_values); !read) {
+    return read.error();
   }
   for (std::vector<double>* column : state_values) {
     thin_out(*column, most_rows);
   }
-  for (std::vector<double>* column : {&result.arrived_gpus, &result.offered_gpus}) {
+  for (std::vector<double>* column : demand_values) {
     thin_out(*column, most_rows);
   }
   return result;

@@ -137,6 +137,18 @@ TEST_F(ReportDataTest, ValuesThatCannotBeAreNamedWithFileAndLine) {
   expect_words(problem(), {"waits.csv:", "unknown reason 'x_insufficient"});
 }
 
+TEST_F(ReportDataTest, TimelineAndDemandTellOfTheSameTimes) {
+  const std::string demand = read("demand.csv");
+  write("demand.csv", demand + "999999,1,1\n");
+  expect_words(problem(), {"demand.csv", "other rows than timeline.csv"});
+  const std::size_t second = demand.find('\n') + 1;
+  write("demand.csv", demand.substr(0, second) + "0.5" + demand.substr(demand.find(',', second)));
+  expect_words(problem(), {"demand.csv:2:", "'0.5'"});
+  write("timeline.csv", read("timeline.csv") + "1,0,0,0,0,0,0,0\n");
+  write("demand.csv", demand + "1,0,0\n");
+  expect_words(problem(), {"timeline.csv:", "time_s goes back to 1"});
+}
+
 TEST_F(ReportDataTest, ASummaryWithoutItsNumbersIsRefused) {
   replace("summary.json", "\"span_s\"", "\"span\"");
   expect_words(problem(), {"summary.json", "span_s"});
