@@ -72,7 +72,8 @@ function demandChart() {
   // After the last arrival the cluster only drains.
   const last = t.arrived.findIndex((value) => value === t.arrived[t.arrived.length - 1]) + 1;
   const share = (values) => values.slice(0, last).map((value) => (100 * value) / gpus);
-  const section = card("Allocation over arrived demand", "How full the cluster gets as demand adds up. Dashed: what would run if every job started when it came and stayed as long as the trace says.");
+  const cut = Math.max(...t.offered) > 1.5 * gpus ? " What is above 150 % is cut off." : "";
+  const section = card("Allocation over arrived demand", "How full the cluster gets as demand adds up. Dashed: what would run if every job started when it came and stayed as long as the trace says." + cut);
   return addChart(section, { x: share(t.arrived), xName: "arrived", xLabel: "demand that arrived so far, % of all GPUs", xText: (v) => `${brief(v)} %`,
     yLabel: "% of all GPUs", yText: (v) => `${number(v, 1)} %`, yMax: 150, series: [
       { label: "allocated", values: t.allocated.slice(0, last).map((v) => 100 * v), colour: "c1" },
@@ -99,7 +100,7 @@ function costChart() {
   const held = [];
   let sum = 0;
   t.time_s.forEach((time, i) => held.push(sum += t.allocated[i] * (time - (t.time_s[i - 1] ?? 0))));
-  const section = card("Cost over time", "All GPUs of the cluster, and the part that jobs held, at the prices of the nodes.");
+  const section = card("Cost over time", "All GPUs of the cluster, and the part that jobs held: exact at the end, before it at the mean price of a GPU in use.");
   return addChart(section, { ...overTime(), steps: 0, yLabel: data.currency ? `cost so far, ${data.currency}` : "cost so far", yText: money, series: [
     { label: "cluster", values: t.time_s.map((time) => (summary.cluster_cost * time) / summary.span_s), colour: "c6", dash: [6, 4] },
     { label: "held by jobs", values: held.map((value) => (sum > 0 ? (summary.allocated_cost * value) / sum : 0)), colour: "c1" },
