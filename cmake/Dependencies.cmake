@@ -17,11 +17,13 @@ gpusched_require("libgpusched (io)" nlohmann_json 3.11 CONFIG)
 
 if(GPUSCHED_BUILD_SIM)
   gpusched_require("the simulator (compressed trace files)" ZLIB 1.2.11)
+endif()
+if(GPUSCHED_BUILD_SIM AND GPUSCHED_BUILD_CLI)
   gpusched_require("gpusched-sim" CLI11 2.1 CONFIG)
   gpusched_require("gpusched-sim" yaml-cpp 0.7 CONFIG)
 endif()
 
-if(GPUSCHED_BUILD_SIM AND GPUSCHED_WITH_REPORT AND NOT GPUSCHED_UPLOT_DIR)  # its version: sim/report/package.json
+if(GPUSCHED_BUILD_CLI AND GPUSCHED_WITH_REPORT AND NOT GPUSCHED_UPLOT_DIR)  # its version: sim/report/package.json
   message(FATAL_ERROR "not found: the npm package uplot, needed by `gpusched-sim report`. `tools/setup report` installs it; "
                       "-DGPUSCHED_WITH_REPORT=OFF builds without.")
 endif()
@@ -36,12 +38,17 @@ if(GPUSCHED_BUILD_EXTENDER)
   # Its CMake package asks for a web server that nothing here uses.
   find_library(GPUSCHED_PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
 endif()
-if((GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_EXTENDER) AND NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
+if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
 
 if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH OR GPUSCHED_BUILD_EXTENDER)
   gpusched_require("gpusched-sim, gpusched-extender and the benches (threads)" Threads)
+endif()
+
+if(GPUSCHED_BUILD_PYTHON)
+  gpusched_require("the Python module" Python 3.10 COMPONENTS Interpreter Development.Module)
+  gpusched_require("the Python module" pybind11 3.1 CONFIG)
 endif()
 
 if(GPUSCHED_BUILD_TESTS)

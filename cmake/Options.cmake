@@ -1,9 +1,9 @@
 # What gets built. A project that embeds this one with add_subdirectory() gets the library alone.
 
-option(GPUSCHED_BUILD_SIM "Build the simulator library and gpusched-sim" ${PROJECT_IS_TOP_LEVEL})
+option(GPUSCHED_BUILD_SIM "Build the simulator library" ${PROJECT_IS_TOP_LEVEL})
 # The extender needs libraries that nothing else does: on where they are found, unless said otherwise.
 set(gpusched_extender_default OFF)
-if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_EXTENDER)
+if(PROJECT_IS_TOP_LEVEL AND NOT SKBUILD AND NOT DEFINED GPUSCHED_BUILD_EXTENDER)
   find_package(OpenSSL 3.0 QUIET)
   find_package(CURL 7.88 QUIET)
   find_package(simdjson 3.0.1 QUIET CONFIG)
@@ -14,6 +14,18 @@ if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_EXTENDER)
   endif()
 endif()
 option(GPUSCHED_BUILD_EXTENDER "Build gpusched-extender, the kube-scheduler extender" ${gpusched_extender_default})
+# Under SKBUILD, which is how `pip install .` builds, nothing but the Python module is wanted.
+set(gpusched_python_default OFF)
+set(gpusched_rest_default ${PROJECT_IS_TOP_LEVEL})
+if(SKBUILD)
+  set(gpusched_python_default ON)
+  set(gpusched_rest_default OFF)
+elseif(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_PYTHON)
+  find_package(pybind11 3.1 QUIET CONFIG)
+  set(gpusched_python_default ${pybind11_FOUND})
+endif()
+option(GPUSCHED_BUILD_PYTHON "Build the extension module of the Python package" ${gpusched_python_default})
+option(GPUSCHED_BUILD_CLI "Build gpusched-sim" ${gpusched_rest_default})
 # `gpusched-sim report` carries uPlot, which `tools/setup report` installs: on where it is found, unless said otherwise.
 find_path(GPUSCHED_UPLOT_DIR dist/uPlot.iife.min.js NO_DEFAULT_PATH
   PATHS "$ENV{XDG_CACHE_HOME}/gpusched-ui/node_modules/uplot" "$ENV{HOME}/.cache/gpusched-ui/node_modules/uplot"
@@ -24,10 +36,10 @@ if(GPUSCHED_UPLOT_DIR)
   set(gpusched_report_default ON)
 endif()
 option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
-option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${PROJECT_IS_TOP_LEVEL})
+option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${gpusched_rest_default})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)
-if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_BENCH)
+if(PROJECT_IS_TOP_LEVEL AND NOT SKBUILD AND NOT DEFINED GPUSCHED_BUILD_BENCH)
   find_package(benchmark QUIET)
   if(benchmark_FOUND)
     set(gpusched_bench_default ON)
@@ -36,7 +48,7 @@ endif()
 option(GPUSCHED_BUILD_BENCH "Build the benches and the programs behind the published tables" ${gpusched_bench_default})
 # Fuzzing changes the flags of every target, so it is never on by default.
 option(GPUSCHED_BUILD_FUZZ "Build the libFuzzer programs (clang only)" OFF)
-option(GPUSCHED_INSTALL "Generate install rules" ${PROJECT_IS_TOP_LEVEL})
+option(GPUSCHED_INSTALL "Generate install rules" ${gpusched_rest_default})
 option(GPUSCHED_WERROR "Treat compiler warnings as errors" OFF)
 set(GPUSCHED_SANITIZE "" CACHE STRING "Comma-separated sanitizers for every target, e.g. address,undefined or thread")
 

@@ -55,6 +55,23 @@ void add_reshape_options(CLI::App& app, ReplayArguments& replay) {
       ->check(CLI::Range(0.0, 31'536'000.0))
       ->capture_default_str();
   app.add_option("--reshape-max-moves", replay.reshape_max_moves, "moves at a time; 0: any number");
+  app.add_option("--compact-every", replay.compact_every_s,
+                 "seconds after which GPUs are emptied whose instances fit into others in use; 0: never")
+      ->check(CLI::Range(0.0, 31'536'000.0))
+      ->capture_default_str();
+  app.add_flag("--compact-on-drift", replay.compact_on_drift, "empty GPUs when other requests arrive than before");
+  app.add_option("--drift-window", replay.drift_window, "arrivals that make the recent mix of requests")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--compact-max-moves", replay.compact_max_moves, "pods that one compaction may move")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--compact-max-moves-per-hour", replay.compact_max_moves_per_hour,
+                 "pods that compactions may move within an hour")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_flag("--reshape-gate", replay.reshape_gate,
+               "move nobody before requests without a place have lost as much GPU time as the move costs");
   app.add_option("--actuation", replay.actuation,
                  "how partitions change: per-instance (beside running ones), drain-gpu (all pods of the GPU restart)")
       ->check(CLI::IsMember({"per-instance", "drain-gpu"}))

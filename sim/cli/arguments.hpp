@@ -20,6 +20,10 @@ struct ReplayArguments {
   std::string reshape = "off", actuation = "per-instance";
   double reshape_delay_s = 10, reshape_failure = 0, reshape_cooldown_s = 1800;
   std::size_t reshape_max_moves = 0;
+  double compact_every_s = 0;
+  bool compact_on_drift = false, reshape_gate = false;
+  std::size_t drift_window = 400;
+  int compact_max_moves = 8, compact_max_moves_per_hour = 32;
 };
 
 struct RunArguments {

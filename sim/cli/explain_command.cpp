@@ -3,9 +3,9 @@
 #include "gpusched/kube/quantity.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/decision_explainer.hpp"
+#include "gpusched/sim/explanation_text.hpp"
 
 #include "commands.hpp"
-#include "explanation_text.hpp"
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {
@@ -116,8 +116,8 @@ Status explain(const ExplainArguments& arguments) {
   if (!explained) {
     return explained.error();
   }
-  std::cout << (arguments.format == "json" ? explanation_json(arguments.job, explained.value())
-                                           : explanation_text(arguments.job, explained.value()));
+  std::cout << (arguments.format == "json" ? sim::explanation_json(arguments.job, explained.value())
+                                           : sim::explanation_text(arguments.job, explained.value()));
   return {};
 }
 

@@ -136,10 +136,7 @@ Status load_prices(const std::string& path, sim::Trace& trace) {
   return {};
 }
 
-sim::QueueDiscipline queue_named(const std::string& name, bool has_profiles) {
-  if (name.empty()) {
-    return has_profiles ? sim::QueueDiscipline::lines : sim::QueueDiscipline::backfill;
-  }
+sim::QueueDiscipline queue_named(const std::string& name) {
   return name == "reject"  ? sim::QueueDiscipline::reject
          : name == "fifo"  ? sim::QueueDiscipline::fifo
          : name == "lines" ? sim::QueueDiscipline::lines
@@ -155,6 +152,14 @@ sim::ReshapeSimulation reshape_of(const ReplayArguments& arguments) {
                    .actuation = arguments.actuation == "drain-gpu" ? Actuation::drain_gpu : Actuation::per_instance};
   reshape.delay_ns = ns(arguments.reshape_delay_s);
   reshape.failure = arguments.reshape_failure;
+  reshape.compaction.every_ns = ns(arguments.compact_every_s);
+  reshape.compaction.on_drift = arguments.compact_on_drift;
+  reshape.compaction.drift_window = arguments.drift_window;
+  reshape.compaction.limits.most_pods_per_plan = arguments.compact_max_moves;
+  reshape.compaction.limits.most_pods_per_window = arguments.compact_max_moves_per_hour;
+  if (arguments.reshape_gate) {
+    reshape.gate.emplace();
+  }
   return reshape;
 }
 
@@ -230,9 +235,11 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
     }
   }
   sim::SimulationOptions& options = inputs.options;
+  options = sim::usual_options(inputs.trace);
   options.seed = arguments.seed;
-  const bool has_profiles = !inputs.trace.profiles.empty();
-  options.queue = queue_named(arguments.queue, has_profiles);
+  if (!arguments.queue.empty()) {
+    options.queue = queue_named(arguments.queue);
+  }
   options.execution.slowdown_error = arguments.slowdown_error;
   options.preemption = !arguments.no_preemption;
   options.reshape = reshape_of(arguments);
@@ -253,9 +260,8 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
     options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
     options.queue = sim::QueueDiscipline::reject;  // published rule: one try, nobody leaves
   }
-  // Where each job has a profile of its own, hardly two requests are alike: their mix says nothing.
-  if (arguments.target == "trace" || (arguments.target.empty() && !has_profiles)) {
-    options.target = sim::demand_of(inputs.trace);
+  if (!arguments.target.empty()) {
+    options.target = arguments.target == "trace" ? sim::demand_of(inputs.trace) : DemandMix{};
   }
   return inputs;
 }

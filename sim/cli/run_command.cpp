@@ -55,6 +55,28 @@ void print_execution(const sim::ExecutionSummary& s) {
        "isolation " + std::to_string(s.isolation_violations) + ", trust " + std::to_string(s.trust_violations));
 }
 
+void print_reshapes(const sim::Summary& s) {
+  if (s.reshapes + s.reshapes_failed > 0) {
+    const auto moved = [&](sim::ReshapeTrigger trigger) {
+      return std::to_string(s.triggers.moved_pods[static_cast<std::size_t>(trigger)]);
+    };
+    line("pods moved", std::to_string(s.reshapes) + " (on block " + moved(sim::ReshapeTrigger::block) +
+                           ", periodically " + moved(sim::ReshapeTrigger::period) + ", on drift " +
+                           moved(sim::ReshapeTrigger::drift) + "), failed " + std::to_string(s.reshapes_failed) +
+                           ", pods that lost time " + std::to_string(s.reshape_restarts));
+  }
+  if (s.triggers.compactions > 0) {
+    line("compactions",
+         std::to_string(s.triggers.compactions) + ", GPUs emptied " + std::to_string(s.triggers.emptied_gpus));
+  }
+  if (s.triggers.drifts > 0) {
+    line("drifts of the demand", std::to_string(s.triggers.drifts));
+  }
+  if (s.triggers.gate_refusals > 0) {
+    line("not worth a reshape yet", std::to_string(s.triggers.gate_refusals) + " times");
+  }
+}
+
 void print_summary(const sim::Summary& s, const std::string& policy) {
   std::cout << "policy " << policy << ": " << s.jobs << " jobs, " << s.decisions << " decisions\n";
   std::string ends;
@@ -92,10 +114,7 @@ void print_summary(const sim::Summary& s, const std::string& policy) {
   if (s.evictions > 0) {
     line("evictions", std::to_string(s.evictions) + ", of these preempted " + std::to_string(s.preemptions));
   }
-  if (s.reshapes + s.reshapes_failed > 0) {
-    line("moves on block", std::to_string(s.reshapes) + ", failed " + std::to_string(s.reshapes_failed) +
-                               ", pods that lost time " + std::to_string(s.reshape_restarts));
-  }
+  print_reshapes(s);
   if (s.cluster_cost > 0) {
     line("cost", decimals(s.cluster_cost, 2) + " for the cluster, " + decimals(s.allocated_cost, 2) + " held by jobs");
   }

@@ -45,6 +45,9 @@ function figures() {
   if (summary.evictions > 0) {
     list.append(figure("Evictions", number(summary.evictions), `${number(summary.preemptions)} by preemption`));
   }
+  if (summary.reshapes > 0) {
+    list.append(figure("Moves", number(summary.reshapes), `${number(summary.reshapes_failed)} failed, ${plural(summary.reshape_restarts, "pod")} lost time`));
+  }
   if (summary.cluster_cost > 0) {
     list.append(figure("Cost", money(summary.cluster_cost), `${money(summary.allocated_cost)} held by jobs, ${percent(summary.allocated_cost / summary.cluster_cost)}`));
   }

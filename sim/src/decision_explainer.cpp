@@ -4,8 +4,7 @@
 
 #include "gpusched/base/check.hpp"
 #include "gpusched/cluster/request_check.hpp"
-
-#include "pod_names.hpp"
+#include "gpusched/sim/pod_names.hpp"
 
 namespace gpusched::sim {
 

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "pod_names.hpp"
+#include "gpusched/sim/pod_names.hpp"
 
 namespace gpusched::sim {
 

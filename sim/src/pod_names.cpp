@@ -1,4 +1,4 @@
-#include "pod_names.hpp"
+#include "gpusched/sim/pod_names.hpp"
 
 #include <map>
 

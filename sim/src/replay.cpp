@@ -19,14 +19,6 @@ RejectReason main_reason(const RejectCounts& counts) {
   return static_cast<RejectReason>(best);
 }
 
-RejectReason main_reason(const Decision& decision) {
-  if (const auto* wait = std::get_if<Wait>(&decision)) {
-    return main_reason(wait->reasons);
-  }
-  const auto* infeasible = std::get_if<Infeasible>(&decision);
-  return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
-}
-
 std::unique_ptr<WaitQueue> make_queue(QueueDiscipline discipline) {
   constexpr std::size_t line_depth = 60;
   if (discipline == QueueDiscipline::lines) {
@@ -37,6 +29,14 @@ std::unique_ptr<WaitQueue> make_queue(QueueDiscipline discipline) {
 
 }  // namespace
 
+RejectReason main_reason(const Decision& decision) {
+  if (const auto* wait = std::get_if<Wait>(&decision)) {
+    return main_reason(wait->reasons);
+  }
+  const auto* infeasible = std::get_if<Infeasible>(&decision);
+  return infeasible != nullptr ? main_reason(infeasible->reasons) : RejectReason::none;
+}
+
 Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engine,
                std::span<ReplayObserver* const> observers)
     : trace_(trace),
@@ -46,7 +46,8 @@ Replay::Replay(const Trace& trace, const SimulationOptions& options, Engine engi
       meter_(options.target, options.fragmentation_percent),
       metrics_(trace, options),
       queue_(make_queue(options.queue)),
-      until_ns_(options.until_ns) {
+      until_ns_(options.until_ns),
+      budget_(options.reshape.compaction.limits) {
   if (options.queue == QueueDiscipline::lines) {
     reservations_.emplace(options.reservation_patience_ns, options.most_reservations);
   }
@@ -94,11 +95,11 @@ std::span<const PodId> Replay::pods_of(std::uint32_t unit) const {
   return std::span(unit_pods_).subspan(units_[unit].first_pod, units_[unit].pod_count);
 }
 
-Replay::NextEvent Replay::next_event(std::size_t next_arrival) const {
+Replay::NextEvent Replay::next_event() const {
   NextEvent next;
   // At equal times jobs end first, then come node events, then arrivals.
-  if (next_arrival < arrivals_.size()) {
-    next = {.time_ns = units_[arrivals_[next_arrival]].submit_ns, .source = Source::arrival};
+  if (next_arrival_ < arrivals_.size()) {
+    next = {.time_ns = units_[arrivals_[next_arrival_]].submit_ns, .source = Source::arrival};
   }
   if (!agenda_.empty() && agenda_.top().time_ns <= next.time_ns) {
     next = {.time_ns = agenda_.top().time_ns, .source = Source::agenda};
@@ -109,56 +110,50 @@ Replay::NextEvent Replay::next_event(std::size_t next_arrival) const {
   return next;
 }
 
-SimulationResult Replay::run(const ProgressCallback& progress) {
-  metrics_.advance(0, engine_.state(), meter_, 0, 0);
+bool Replay::step() {
+  if (over_) {
+    return false;
+  }
+  const NextEvent event = next_event();
+  const bool ended = event.source == Source::none;
+  const TimeNs time_ns = ended ? now_ : event.time_ns;
+  if (resources_freed_ && (ended || time_ns != now_)) {
+    drain_queue();  // what starts now may end before the next event: look again
+    return true;
+  }
+  if (ended || (until_ns_ >= 0 && time_ns > until_ns_)) {
+    now_ = ended ? now_ : until_ns_;
+    over_ = true;
+    return false;
+  }
+  if (event.source == Source::execution) {
+    run_execution();
+  } else {
+    pass_time(time_ns);
+  }
+  if (event.source == Source::arrival) {
+    end_warmup();
+    arrive(arrivals_[next_arrival_++]);
+  } else if (event.source == Source::agenda) {
+    const Pending pending = agenda_.top();
+    agenda_.pop();
+    handle(pending);
+  }
+  // Only node events are left.
+  over_ = next_arrival_ == arrivals_.size() && queue_->size() == 0 && running_pods_ == 0 && moves_open_ == 0 &&
+          options_.arrival_order.empty();
+  return !over_;
+}
+
+void Replay::end_warmup() {
   const auto warmup = static_cast<std::size_t>(options_.warmup_fraction * static_cast<double>(arrivals_.size()));
-  std::size_t next = 0;
-  for (;;) {
-    const NextEvent event = next_event(next);
-    const bool ended = event.source == Source::none;
-    const TimeNs time_ns = ended ? now_ : event.time_ns;
-    if (resources_freed_ && (ended || time_ns != now_)) {
-      drain_queue();  // what starts now may end before the next event: look again
-      continue;
-    }
-    if (ended) {
-      break;
-    }
-    if (until_ns_ >= 0 && time_ns > until_ns_) {
-      now_ = until_ns_;
-      break;
-    }
-    if (event.source == Source::execution) {
-      run_execution(next);
-    } else {
-      pass_time(time_ns);
-    }
-    if (event.source == Source::arrival) {
-      if (next == warmup) {
-        metrics_.restart_acceptance();
-        for (std::size_t i = 0; i < next; ++i) {
-          units_[arrivals_[i]].counts = false;
-        }
-      }
-      arrive(arrivals_[next++]);
-      if (progress && (next & 0xfffU) == 0) {
-        progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
-      }
-    } else if (event.source == Source::agenda) {
-      const Pending pending = agenda_.top();
-      agenda_.pop();
-      handle(pending);
-    }
-    if (next == arrivals_.size() && queue_->size() == 0 && running_pods_ == 0 && moves_open_ == 0 &&
-        options_.arrival_order.empty()) {
-      break;  // only node events are left
-    }
+  if (next_arrival_ != warmup) {
+    return;
   }
-  finish();
-  if (progress) {
-    progress(static_cast<std::int64_t>(next), static_cast<std::int64_t>(arrivals_.size()));
+  metrics_.restart_acceptance();
+  for (std::size_t i = 0; i < next_arrival_; ++i) {
+    units_[arrivals_[i]].counts = false;
   }
-  return std::move(result_);
 }
 
 void Replay::pass_time(TimeNs time_ns) {
@@ -183,6 +178,10 @@ void Replay::handle(const Pending& pending) {
       return;
     case Kind::reserve:
       serve_reservations();
+      return;
+    case Kind::compact:
+      compact(ReshapeTrigger::period);
+      compact_later();
       return;
     case Kind::abandon: {
       const Unit& unit = units_[pending.subject];
@@ -216,6 +215,7 @@ void Replay::arrive(std::uint32_t unit) {
       }
     }
   }
+  follow_demand(unit);
   sample_arrival();
 }
 
@@ -237,6 +237,10 @@ bool Replay::try_start(std::uint32_t unit, bool waited) {
     return false;
   }
   const auto* reshape = std::get_if<ReshapeThenBind>(&decisions_.back());
+  if (reshape != nullptr && waits_for_gate(unit, *reshape)) {
+    result_of(pods[0]).reason = RejectReason::mig_fragmented;
+    return false;
+  }
   if (reshape != nullptr && options_.reshape.delay_ns > 0) {
     begin_move(unit, *reshape, waited);
   } else {
@@ -259,7 +263,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
       GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
     } else if (const auto* reshape = std::get_if<ReshapeThenBind>(&decisions[i])) {
       observe({now_, PodMoved{reshape->move}});
-      settle_moved(reshape->move);
+      settle_moved(reshape->move, ReshapeTrigger::block);
       const Status reserved = engine_.observe({now_, Reserved{pods[i], reshape->candidate}});
       GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
     } else {
@@ -304,6 +308,7 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
 }
 
 void Replay::refuse(std::uint32_t unit, const Decision& why) {
+  note_refusal(unit, why);
   for (const PodId pod : pods_of(unit)) {
     result_of(pod).reason = main_reason(why);
   }
@@ -331,6 +336,7 @@ void Replay::enqueue(std::uint32_t unit) {
 }
 
 void Replay::leave_queue(std::uint32_t unit) {
+  forget_loss(unit);
   if (reservations_) {
     if (const std::optional<GpuReservation> left = reservations_->leave(unit)) {
       hold(*left, false);
@@ -446,7 +452,7 @@ void Replay::sample_arrival() {
   }
 }
 
-void Replay::finish() {
+SimulationResult Replay::finish() {
   Summary& summary = result_.summary;
   metrics_.advance(now_, engine_.state(), meter_, static_cast<std::int64_t>(queue_->size()), running_pods_);
   std::vector<double> waits_s;
@@ -485,32 +491,13 @@ void Replay::finish() {
     summary.gpu_allocation = summary.final_gpu_allocation;
   }
   finish_execution();
+  return std::move(result_);
 }
 
 const char* to_string(JobOutcome outcome) {
   constexpr std::array<const char*, 7> names = {"waiting",    "running",   "finished", "rejected",
                                                 "infeasible", "abandoned", "lost"};
   return names[static_cast<std::size_t>(outcome)];
-}
-
-Result<SimulationResult> simulate(const Trace& trace, const SimulationOptions& options,
-                                  std::span<ReplayObserver* const> observers, const ProgressCallback& progress) {
-  Result<Engine> engine = Engine::create({.policy = options.policy,
-                                          .seed = options.seed,
-                                          .target = options.target,
-                                          .preemption = options.preemption,
-                                          .reshape = options.reshape.rules});
-  if (!engine) {
-    return engine.error();
-  }
-  Replay replay(trace, options, std::move(engine).value(), observers);
-  if (Status added = replay.add_nodes(); !added) {
-    return added.error();
-  }
-  if (Status built = replay.build(); !built) {
-    return built.error();
-  }
-  return replay.run(progress);
 }
 
 }  // namespace gpusched::sim

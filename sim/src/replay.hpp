@@ -10,11 +10,15 @@
 #include <tuple>
 #include <vector>
 
+#include "gpusched/reshape/gpu_layout.hpp"
+#include "gpusched/reshape/reshape_plan.hpp"
 #include "gpusched/sim/execution/execution_model.hpp"
 #include "gpusched/sim/simulator.hpp"
 
+#include "drift_watch.hpp"
 #include "fragment_meter.hpp"
 #include "gpu_reservations.hpp"
+#include "loss_account.hpp"
 #include "replay_metrics.hpp"
 #include "wait_queue.hpp"
 
@@ -30,10 +34,18 @@ class Replay {
   Status add_nodes();
   /// After the nodes.
   Status build();
-  SimulationResult run(const ProgressCallback& progress);
+  /// Lets the next thing happen. False: nothing is left, or the end is reached.
+  bool step();
+  /// Once, after the last step that is wanted.
+  SimulationResult finish();
+
+  TimeNs now() const { return now_; }
+  const ClusterState& state() const { return engine_.state(); }
+  std::int64_t arrived() const { return static_cast<std::int64_t>(next_arrival_); }
+  std::int64_t arrivals() const { return static_cast<std::int64_t>(arrivals_.size()); }
 
  private:
-  enum class Kind : std::uint8_t { departure, move, health, abandon, reserve };  // order at equal times
+  enum class Kind : std::uint8_t { departure, move, health, abandon, reserve, compact };  // order at equal times
   struct Pending {
     TimeNs time_ns = 0;
     Kind kind = Kind::departure;
@@ -55,13 +67,30 @@ class Replay {
     std::uint32_t running_pods = 0;
     bool counts = true;  // for acceptance: arrived after the warm-up
   };
-  /// A move that takes time, and the unit for which it is made.
+  static constexpr std::uint32_t no_unit = 0xffffffffU;
+  /// A move that takes time, and the unit for which it is made; none of a compaction.
   struct Move {
     PodMove move;
     Candidate freed;  // where the unit goes
-    std::uint32_t unit = 0;
+    std::uint32_t unit = no_unit;
     std::uint32_t run = 0;  // of the unit when the move began
     bool waited = false;    // the unit was in the queue before
+    ReshapeTrigger trigger = ReshapeTrigger::block;
+  };
+  struct EmptiedGpu {
+    NodeId node;
+    std::uint16_t gpu = 0;
+    std::vector<PodMove> moves;
+  };
+  /// A compaction on its way: which GPU is being emptied, and which of its pods is next.
+  struct Compaction {
+    ReshapeTrigger trigger = ReshapeTrigger::period;
+    std::vector<EmptiedGpu> gpus;
+    std::size_t next_gpu = 0, next_move = 0;
+    bool holds_gpu = false;  // the GPU being emptied takes no newcomers
+  };
+  struct Gates {
+    LossAccount compaction, on_block;
   };
   struct HealthStep {
     TimeNs time_ns = 0;
@@ -104,9 +133,10 @@ class Replay {
   void observe(Event event);
   void schedule(TimeNs time_ns, Kind kind, std::uint32_t subject, std::uint32_t run);
   void handle(const Pending& pending);
-  NextEvent next_event(std::size_t next_arrival) const;
+  NextEvent next_event() const;
+  void end_warmup();
   void pass_time(TimeNs time_ns);
-  void run_execution(std::size_t next_arrival);
+  void run_execution();
   void start_execution(std::uint32_t job, std::span<const Decision> decisions);
   void finish_execution();
   void arrive(std::uint32_t unit);
@@ -129,18 +159,41 @@ class Replay {
   void start(std::uint32_t unit, std::span<const Decision> decisions);
   /// The move of the decision begins; the unit waits for it outside the queue.
   void begin_move(std::uint32_t unit, const ReshapeThenBind& decision, bool waited);
+  void start_move(Move move);
   void end_move(const Move& move, std::uint32_t number);
   void start_after_move(const Move& move, bool failed);
   /// The pod runs at its new place.
-  void settle_moved(const PodMove& move);
+  void settle_moved(const PodMove& move, ReshapeTrigger trigger);
   /// The unit does not work until then; what it holds stays.
   void pause(std::uint32_t unit, TimeNs until_ns);
   void pause_pods_on(NodeId node, std::uint16_t gpu, PodId but);
+
+  void build_triggers();
+  /// The arrival counts for the recent mix; a drift has GPUs emptied.
+  void follow_demand(std::uint32_t unit);
+  std::vector<GpuLayout> layouts() const;
+  /// Begins to empty GPUs where some can be emptied, budget and gate allow it and no compaction is on its way.
+  void compact(ReshapeTrigger trigger);
+  void compact_later();
+  void begin_compaction(const ReshapePlan& plan, ReshapeTrigger trigger);
+  void go_on_compacting();
+  /// False: the GPU at hand is done with, emptied or not.
+  bool begin_next_move();
+  bool has_left(const PodMove& move) const;
+  /// Nobody came since the plan was made, and nobody else has taken hold of the GPU.
+  bool is_still_to_be_emptied(const EmptiedGpu& gpu) const;
+  void end_compaction_move(bool failed);
+  /// True: the move is not yet worth what it costs, and the unit stays without a place.
+  bool waits_for_gate(std::uint32_t unit, const ReshapeThenBind& decision);
+  /// Whether moves may cure the refusal decides whether the gate of the compactions counts it.
+  void note_refusal(std::uint32_t unit, const Decision& why);
+  void note_loss(LossAccount& account, std::uint32_t unit);
+  void forget_loss(std::uint32_t unit);
+
   void refuse(std::uint32_t unit, const Decision& why);
   void drop(std::uint32_t unit, JobOutcome outcome);
   void drain_queue();
   void sample_arrival();
-  void finish();
 
   const Trace& trace_;
   const SimulationOptions& options_;
@@ -171,9 +224,17 @@ class Replay {
   TimeNs until_ns_ = -1;
   std::vector<Move> moves_;
   std::size_t moves_open_ = 0;
+  std::vector<std::int64_t> size_milli_of_spec_;
+  std::vector<std::uint32_t> kind_of_spec_;  // what drift tells apart
+  std::optional<DriftWatch> drift_;
+  std::optional<Gates> gates_;
+  DisruptionBudget budget_;  // of compactions
+  std::optional<Compaction> compaction_;
   std::vector<Action> actions_;
   std::vector<Decision> decisions_;
+  std::size_t next_arrival_ = 0;  // into arrivals_
   TimeNs now_ = 0;
+  bool over_ = false;
   std::uint64_t sequence_ = 0;
   bool resources_freed_ = false;
   std::int64_t running_pods_ = 0;

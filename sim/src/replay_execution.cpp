@@ -10,6 +10,8 @@ Status Replay::build() {
   load_profiles();
   build_units();
   build_health_steps();
+  metrics_.advance(0, engine_.state(), meter_, 0, 0);
+  build_triggers();
   // Jobs that arrive in a given order stay for ever.
   return trace_.profiles.empty() || !options_.arrival_order.empty() ? Status() : build_execution();
 }
@@ -101,10 +103,10 @@ void Replay::start_execution(std::uint32_t job, std::span<const Decision> decisi
   execution_->started(job, places_, now_, now_ + setup_ns);
 }
 
-void Replay::run_execution(std::size_t next_arrival) {
+void Replay::run_execution() {
   TimeNs limit_ns = until_ns_ >= 0 ? until_ns_ : never_ns;
-  if (next_arrival < arrivals_.size()) {
-    limit_ns = std::min(limit_ns, units_[arrivals_[next_arrival]].submit_ns);
+  if (next_arrival_ < arrivals_.size()) {
+    limit_ns = std::min(limit_ns, units_[arrivals_[next_arrival_]].submit_ns);
   }
   if (!agenda_.empty()) {
     limit_ns = std::min(limit_ns, agenda_.top().time_ns);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "gpusched/base/philox.hpp"
 
@@ -16,10 +17,9 @@ constexpr std::uint64_t first_move_stream = std::uint64_t{1} << 32;
 void Replay::begin_move(std::uint32_t unit, const ReshapeThenBind& decision, bool waited) {
   const PodMove& move = decision.move;
   const Candidate& freed = decision.candidate;
-  observe({now_, PodMoveStarted{move}});
   // Nobody else may take what becomes free.
+  start_move({.move = move, .freed = freed, .unit = unit, .run = units_[unit].run, .waited = waited});
   observe({now_, GpuHeld{.node = freed.node, .gpu = freed.gpus[0].gpu}});
-  meter_.update(engine_.state(), move.to.node);
   meter_.update(engine_.state(), freed.node);
   if (options_.reshape.rules.actuation == Actuation::drain_gpu) {
     pause_pods_on(freed.node, freed.gpus[0].gpu, move.pod);
@@ -28,15 +28,24 @@ void Replay::begin_move(std::uint32_t unit, const ReshapeThenBind& decision, boo
     }
   }
   leave_queue(unit);
+}
+
+void Replay::start_move(Move move) {
+  observe({now_, PodMoveStarted{move.move}});
+  meter_.update(engine_.state(), move.move.to.node);
+  meter_.update(engine_.state(), move.move.from.node);
   schedule(now_ + options_.reshape.delay_ns, Kind::move, static_cast<std::uint32_t>(moves_.size()), 0);
-  moves_.push_back({.move = move, .freed = freed, .unit = unit, .run = units_[unit].run, .waited = waited});
+  moves_.push_back(std::move(move));
   ++moves_open_;
 }
 
 void Replay::end_move(const Move& ended, std::uint32_t number) {
   const PodMove& move = ended.move;
   --moves_open_;
-  observe({now_, GpuReleased{.node = ended.freed.node, .gpu = ended.freed.gpus[0].gpu}});
+  const bool is_on_block = ended.unit != no_unit;
+  if (is_on_block) {
+    observe({now_, GpuReleased{.node = ended.freed.node, .gpu = ended.freed.gpus[0].gpu}});
+  }
   const Candidate* target = engine_.state().moving_to(move.pod);
   // Else the pod has left meanwhile, and its places with it.
   const bool in_flight =
@@ -51,12 +60,16 @@ void Replay::end_move(const Move& ended, std::uint32_t number) {
       ++result_.summary.reshapes_failed;
     } else {
       observe({now_, PodMoved{move}});
-      settle_moved(move);
+      settle_moved(move, ended.trigger);
     }
   }
   meter_.update(engine_.state(), move.to.node);
-  meter_.update(engine_.state(), ended.freed.node);
-  start_after_move(ended, failed);
+  meter_.update(engine_.state(), move.from.node);
+  if (is_on_block) {
+    start_after_move(ended, failed);
+  } else {
+    end_compaction_move(failed);
+  }
   resources_freed_ = true;
 }
 
@@ -80,8 +93,9 @@ void Replay::start_after_move(const Move& ended, bool failed) {
   }
 }
 
-void Replay::settle_moved(const PodMove& move) {
+void Replay::settle_moved(const PodMove& move, ReshapeTrigger trigger) {
   ++result_.summary.reshapes;
+  ++result_.summary.triggers.moved_pods[static_cast<std::size_t>(trigger)];
   JobResult& result = result_of(move.pod);
   result.node = move.to.node.value;
   result.gpus = move.to.gpus;

@@ -93,18 +93,6 @@ class TextFile {
   bool failed_ = false;
 };
 
-/// Devices of a job: "0:460" (share of GPU 0), "3@4+2" (instance on GPU 3, units 4 and 5), joined by '|'.
-std::string gpus_text(const GpuAssignments& gpus) {
-  std::string text;
-  for (const GpuAssignment& part : gpus) {
-    text += text.empty() ? "" : "|";
-    text += std::to_string(part.gpu);
-    text += part.range.size > 0 ? "@" + std::to_string(part.range.start) + "+" + std::to_string(part.range.size)
-                                : ":" + std::to_string(part.share_milli);
-  }
-  return text;
-}
-
 /// RFC 4180: quotes where the text needs them.
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) {
@@ -182,6 +170,17 @@ Status write_timeline(const std::string& path, const SimulationResult& result) {
 
 }  // namespace
 
+std::string gpus_text(const GpuAssignments& gpus) {
+  std::string text;
+  for (const GpuAssignment& part : gpus) {
+    text += text.empty() ? "" : "|";
+    text += std::to_string(part.gpu);
+    text += part.range.size > 0 ? "@" + std::to_string(part.range.start) + "+" + std::to_string(part.range.size)
+                                : ":" + std::to_string(part.share_milli);
+  }
+  return text;
+}
+
 namespace {
 
 nlohmann::ordered_json execution_json(const ExecutionSummary& s) {
@@ -227,6 +226,13 @@ std::string summary_json(const Summary& s) {
   json["reshapes"] = s.reshapes;
   json["reshapes_failed"] = s.reshapes_failed;
   json["reshape_restarts"] = s.reshape_restarts;
+  for (std::size_t i = 0; i < reshape_trigger_count; ++i) {
+    json["moved_pods"][to_string(static_cast<ReshapeTrigger>(i))] = s.triggers.moved_pods[i];
+  }
+  json["compactions"] = s.triggers.compactions;
+  json["emptied_gpus"] = s.triggers.emptied_gpus;
+  json["drifts"] = s.triggers.drifts;
+  json["gate_refusals"] = s.triggers.gate_refusals;
   json["decisions"] = s.decisions;
   json["acceptance"] = s.acceptance;
   json["acceptance_by_size"] = s.acceptance_by_size;

@@ -37,7 +37,7 @@ CASES = [
 # Configuration files -> words of the message. All end with 2.
 CONFIGS = [
     ("nope: 1\n", ["{file}", "'nope'", "candidates", "leaderElection.enabled"]),
-    ("threads: 0\n", ["{file}", "'threads'", "'0'", "64"]),
+    ("bindThreads: 0\n", ["{file}", "'bindThreads'", "'0'", "256"]),
     ("tls:\n  nope: x\n", ["{file}", "'tls.nope'", "tls.certFile"]),
     ("tls:\n  certFile: x\n", ["certificate and its key"]),
     ("tls:\n  clientCAFile: x\n", ["tls.certFile"]),

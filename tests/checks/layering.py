@@ -32,14 +32,17 @@ CAGES = {
     ),
     "zlib": (["zlib.h"], ["sim/src"]),
     "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
+    "pybind11": (["pybind11/", "Python.h", "numpy/"], ["bindings/src"]),
     "CLI11": (["CLI/"], ["sim/cli", "extender/cli"]),
     "yaml-cpp": (["yaml-cpp/"], ["sim/cli", "extender/src"]),
     "GoogleTest": (["gtest/", "gmock/"], ["tests"]),
     "Google Benchmark": (["benchmark/"], ["bench"]),
 }
 
-ROOMS = ["libgpusched", "sim", "extender", "tests", "bench"]
+ROOMS = ["libgpusched", "sim", "extender", "bindings", "tests", "bench"]
 SHELLS = ["sim", "extender"]
+# Shells that a room stands on: the Python module offers the simulator.
+STANDS_ON = {"sim": ["sim"], "extender": ["extender"], "bindings": ["sim"]}
 
 # What would make a decision depend on more than its input. Pattern -> why or what instead.
 BANNED_INCLUDES = {
@@ -125,12 +128,13 @@ def check_file(root, path):
         resolved = resolve(root, path, target, quoted)
         if room == "libgpusched":
             yield from ((line, finding) for finding in check_core_include(layer, target, quoted, resolved))
-        elif room in SHELLS and resolved:
-            if resolved.startswith(f"{room}/cli/") and not path.startswith(f"{room}/cli/"):
+        elif room in STANDS_ON and resolved:
+            command_lines = tuple(f"{shell}/cli/" for shell in STANDS_ON[room])
+            if resolved.startswith(command_lines) and not path.startswith(f"{room}/cli/"):
                 yield line, f"includes {target}: the library must not know its command line"
-            if resolved.startswith(tuple(f"{shell}/" for shell in SHELLS if shell != room)):
+            if resolved.startswith(tuple(f"{shell}/" for shell in SHELLS if shell not in STANDS_ON[room])):
                 yield line, f"includes {target}: shells do not know each other"
-        if room in ["libgpusched", *SHELLS] and resolved and resolved.startswith(("tests/", "bench/")):
+        if room in ["libgpusched", *STANDS_ON] and resolved and resolved.startswith(("tests/", "bench/")):
             yield line, f"includes {target}: the product must not know its tests"
 
     if room == "libgpusched":
@@ -195,6 +199,8 @@ CLEAN = {
         'const char* s = "std::chrono printf( // ";\nconst char* r = R"(system_clock " rand()";\n'
         "int operand(int); int n = 1'000 + operand(1'0); char c = '\"';\n"
     ),
+    "bindings/src/simulation.cpp": '#include <pybind11/pybind11.h>\n#include "gpusched/sim/simulator.hpp"\n',
+    "sim/include/gpusched/sim/simulator.hpp": '#pragma once\n#include "gpusched/io/log.hpp"\n',
     "sim/src/run.cpp": '#include <chrono>\n#include <zlib.h>\n#include "gpusched/io/log.hpp"\n',
     "sim/cli/main.cpp": "#include <CLI/CLI.hpp>\n#include <iostream>\n#include <yaml-cpp/yaml.h>\n",
     "tests/io/log_test.cpp": '#include <gtest/gtest.h>\n#include <nlohmann/json.hpp>\n#include "gpusched/io/log.hpp"\n',
@@ -228,6 +234,9 @@ PLANTED = [
     ("libgpusched/src/io/a.cpp", "#include <sys/epoll.h>", "nor a known third party"),
     ("extender/src/api/a.cpp", "#include <boost/beast/core.hpp>", "Boost is allowed only"),
     ("extender/src/a.cpp", '#include "../../sim/cli/main.cpp"', "shells do not know each other"),
+    ("bindings/src/a.cpp", '#include "../../sim/cli/main.cpp"', "must not know its command line"),
+    ("extender/src/a.cpp", '#include "gpusched/sim/simulator.hpp"', "shells do not know each other"),
+    ("sim/src/a.cpp", "#include <pybind11/pybind11.h>", "pybind11 is allowed only"),
     ("sim/src/a.cpp", '#include "../../tests/io/log_test.cpp"', "must not know its tests"),
     ("sim/src/a.cpp", '#include "../cli/main.cpp"', "must not know its command line"),
     ("libgpusched/src/base/a.cpp", "#  include\t<iostream>", "no I/O"),

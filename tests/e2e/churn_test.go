@@ -206,13 +206,6 @@ func (c *churn) drainPending() {
 	}
 }
 
-func (c *churn) allPods() []corev1.Pod {
-	c.t.Helper()
-	pods, err := c.Admin.CoreV1().Pods(harness.Namespace).List(c.t.Context(), metav1.ListOptions{})
-	must(c.t, err)
-	return pods.Items
-}
-
 // noRoom says that none of the pending pods fits on any node.
 func (c *churn) noRoom(pods, pending []corev1.Pod) bool {
 	c.t.Helper()

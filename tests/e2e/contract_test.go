@@ -19,12 +19,9 @@ const bindTimeout = 2 * time.Second // of kube-scheduler's calls, in TestContrac
 // What kube-scheduler's contract asks of an extender, seen through kube-scheduler itself. One cluster serves all
 // cases; each leaves it empty.
 func TestContract(t *testing.T) {
-	small := harness.NodeKind{Name: "small", Resources: map[string]int64{"nvidia.com/gpu": 2}, Labels: harness.WholeNode.Labels}
-	c := startCluster(t, clusterOptions{nodes: 2, kinds: []harness.NodeKind{small, harness.CPUNode}, extenderTimeout: bindTimeout})
-	cases := []struct {
-		name string
-		run  func(c *cluster)
-	}{
+	c := startCluster(t, clusterOptions{nodes: 2, kinds: []harness.NodeKind{twoGPUNode, harness.CPUNode}, extenderTimeout: bindTimeout})
+	c.extender.Supervise()
+	c.cases([]contractCase{
 		{"AnnotationOfBindingArrivesOnPod", annotationArrives},
 		{"RejectedPodIsTriedWhenAHolderGoes", retriedWhenHolderGoes},
 		{"RejectedPodIsTriedWhenAllocatableGrows", retriedWhenAllocatableGrows},
@@ -34,17 +31,25 @@ func TestContract(t *testing.T) {
 		{"KilledAfterBindWrite", func(c *cluster) { killedAt(c, "bind_after_write") }},
 		{"RecreatedPodGetsItsOwnBinding", recreatedPod},
 		{"ApiServerRestartCutsWatches", apiServerRestart},
-	}
-	c.extender.Supervise()
+	})
+	c.checkHistory()
+}
+
+type contractCase struct {
+	name string
+	run  func(c *cluster)
+}
+
+// cases runs them one after the other; each leaves the cluster empty.
+func (c *cluster) cases(cases []contractCase) {
 	for _, row := range cases {
-		t.Run(row.name, func(t *testing.T) {
+		c.t.Run(row.name, func(t *testing.T) {
 			sub := *c
 			sub.t = t
+			defer sub.clear()
 			row.run(&sub)
-			sub.clear()
 		})
 	}
-	c.checkHistory()
 }
 
 // clear deletes all pods at once and waits until none is left.

@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 )
 
 // cluster is one control plane with an extender and hollow kubelets, made for one test.
@@ -20,14 +21,18 @@ type cluster struct {
 	*harness.ControlPlane
 	t        *testing.T
 	extender *harness.Extender
-	tap      *harness.Tap // between kube-scheduler and extender
+	tap      *harness.Tap  // between kube-scheduler and extender
+	stub     *harness.Stub // another extender, in tests that start one
 	kubelets *harness.Kubelets
+
+	extenderTimeout time.Duration
 }
 
 type clusterOptions struct {
 	nodes           int
 	kinds           []harness.NodeKind
 	candidates      string                // default 1
+	holdSeconds     int                   // 0: the extender's default
 	extenderTimeout time.Duration         // of kube-scheduler's calls
 	noTap           bool                  // kube-scheduler calls the extender straight
 	certificates    *harness.Certificates // the extender serves HTTPS; nil: HTTP
@@ -54,28 +59,40 @@ func startCluster(t *testing.T, options clusterOptions) *cluster {
 	must(t, os.RemoveAll(dir))
 	plane, err := harness.StartControlPlane(ctx, filepath.Join(binDir(), "controlplane"), dir)
 	must(t, err)
-	c := &cluster{ControlPlane: plane, t: t}
+	c := &cluster{ControlPlane: plane, t: t, extenderTimeout: options.extenderTimeout}
 	t.Cleanup(c.close)
 	must(t, plane.CreateNodes(ctx, options.nodes, options.kinds...))
 	if options.candidates == "" {
 		options.candidates = "1"
 	}
-	if options.certificates == nil {
-		c.extender, err = plane.StartExtender(ctx, program, options.candidates)
-	} else {
-		c.extender, err = plane.StartSecureExtender(ctx, program, options.candidates, options.certificates)
-	}
+	c.extender, err = plane.StartExtender(ctx, program, harness.ExtenderOptions{
+		Candidates: options.candidates, HoldSeconds: options.holdSeconds, Certificates: options.certificates})
 	must(t, err)
-	config := harness.SchedulerConfig{PercentageOfNodesToScore: 100, ExtenderURL: c.extender.URL, ExtenderTimeout: options.extenderTimeout}
 	if !options.noTap {
 		c.tap = harness.NewTap(c.extender.URL)
 		c.tap.Client = c.extender.Client
-		config.ExtenderURL = c.tap.URL()
 	}
 	c.kubelets, err = harness.StartKubelets(ctx, plane.Admin, 1)
 	must(t, err)
-	must(t, plane.StartScheduler(ctx, config))
+	c.startScheduler(c.entry())
 	return c
+}
+
+// entry is the extender under test as kube-scheduler is to know it; through the tap if there is one.
+func (c *cluster) entry() schedulerv1.Extender {
+	url := c.extender.URL
+	if c.tap != nil {
+		url = c.tap.URL()
+	}
+	entry := harness.GpuschedEntry(url)
+	entry.HTTPTimeout.Duration = c.extenderTimeout
+	return entry
+}
+
+// startScheduler starts kube-scheduler anew with these extenders.
+func (c *cluster) startScheduler(extenders ...schedulerv1.Extender) {
+	c.t.Helper()
+	must(c.t, c.StartScheduler(c.t.Context(), harness.SchedulerConfig{PercentageOfNodesToScore: 100, Extenders: extenders}))
 }
 
 func (c *cluster) close() {
@@ -114,6 +131,13 @@ func (c *cluster) pod(name string) *corev1.Pod {
 	pod, err := c.Admin.CoreV1().Pods(harness.Namespace).Get(c.t.Context(), name, metav1.GetOptions{})
 	must(c.t, err)
 	return pod
+}
+
+func (c *cluster) allPods() []corev1.Pod {
+	c.t.Helper()
+	pods, err := c.Admin.CoreV1().Pods(harness.Namespace).List(c.t.Context(), metav1.ListOptions{})
+	must(c.t, err)
+	return pods.Items
 }
 
 // delete takes a pod away as a user does: the hollow kubelet ends it after its grace period.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,10 +36,11 @@ func TestFailover(t *testing.T) {
 		if b {
 			leader, follower = both[1], both[0]
 		}
-		return a || b, "none is ready"
+		_, why := readiness(follower)
+		return (a || b) && strings.Contains(why, "not the leader"), "none is ready, or the other is not up: " + why
 	})
 
-	pod := c.createSeen(harness.WholePod, "before")
+	pod := c.create(harness.WholePod.Pod("before"))
 	asked := c.of(follower)
 	if result := asked.filter(pod, gpuNode); !strings.Contains(result.Error, "not the leader") {
 		t.Errorf("filter of the follower: %+v", result)
@@ -59,7 +61,7 @@ func TestFailover(t *testing.T) {
 	// The Lease lasts 15 s; the follower sees its last renewal one retry late and looks once more after its end.
 	c.waitFor(20*time.Second, func() (bool, string) { return ready(follower), "the follower is not ready: " + follower.LogTail(5) })
 	t.Logf("the follower was ready %.1f s after the end of the leader", time.Since(start).Seconds())
-	pod = c.createSeen(harness.WholePod, "after")
+	pod = c.create(harness.WholePod.Pod("after"))
 	asked = c.of(follower)
 	if result := asked.filter(pod, gpuNode); result.Error != "" {
 		t.Errorf("filter after the change: %+v", result)
@@ -80,10 +82,20 @@ func (c *cluster) of(extender *harness.Extender) *cluster {
 }
 
 func ready(extender *harness.Extender) bool {
+	isReady, _ := readiness(extender)
+	return isReady
+}
+
+// readiness also says why not.
+func readiness(extender *harness.Extender) (bool, string) {
 	response, err := http.Get(extender.URL + "/readyz")
 	if err != nil {
-		return false
+		return false, err.Error()
 	}
 	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return false, err.Error()
+	}
+	return response.StatusCode == http.StatusOK, string(text)
 }

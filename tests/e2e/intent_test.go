@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 )
 
 // intentPod has nothing but annotations.
@@ -170,5 +172,36 @@ func TestIntentRefused(t *testing.T) {
 	t.Logf("waiting: %s", c.waitUnschedulable("waiting", 20*time.Second))
 	c.delete("named")
 	c.waitRunning("waiting", 30*time.Second)
+	c.checkHistory()
+}
+
+// Where the extender refuses most of what kube-scheduler would take, kube-scheduler must be told to look at all nodes:
+// by default it shows no more than the first hundred that it finds good.
+func TestIntentBeyondTheSample(t *testing.T) {
+	certificates, err := harness.NewCertificates("gpusched-extender")
+	must(t, err)
+	const nodes, sample = 122, 100
+	kinds := append(slices.Repeat([]harness.NodeKind{harness.SingleNode}, nodes/2-1), harness.WholeNode)
+	c := startCluster(t, clusterOptions{nodes: nodes, kinds: kinds, certificates: certificates})
+	if !c.extender.Program.IsReal {
+		t.Skip("the echo extender has no webhook")
+	}
+	c.installWebhook(certificates.CA)
+	large := map[string]string{"gpusched.io/memory": "60Gi"} // more than an instance has
+	c.create(intentPod("needle", large))
+	pod := c.waitRunning("needle", 20*time.Second)
+	calls := c.tap.Calls("filter", "needle")
+	if asked := len(c.askedNodes(calls[0])); len(calls) != 1 || asked != nodes || !strings.HasPrefix(pod.Spec.NodeName, "node-whole-") {
+		t.Errorf("%s after %d calls, the first of %d nodes", podState(pod), len(calls), asked)
+	}
+	must(t, c.StartScheduler(t.Context(), harness.SchedulerConfig{Extenders: []schedulerv1.Extender{c.entry()}}))
+	c.create(intentPod("by-chance", large))
+	c.waitFor(20*time.Second, func() (bool, string) {
+		calls = c.tap.Calls("filter", "by-chance")
+		return len(calls) > 0, "not asked yet"
+	})
+	if asked := len(c.askedNodes(calls[0])); asked != sample {
+		t.Errorf("asked for %d nodes: mend what docs/extender.md says of percentageOfNodesToScore", asked)
+	}
 	c.checkHistory()
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ func TestWire(t *testing.T) {
 		realOnly bool // needs an extender that decides
 		run      func(c *cluster)
 	}{
+		// These two first, on empty nodes: what the pods of the others hold, they hold on to for half a minute.
+		{"ManyCallersShareNothing", true, manyCallers},
+		{"PreemptAnswersWithUIDs", true, preemptForms},
 		{"BindIsIdempotent", false, bindTwice},
 		{"BindElsewhereIsAnError", false, bindElsewhere},
 		{"BindOfRecreatedPodIsRefused", false, bindRecreated},
@@ -41,6 +45,9 @@ func TestWire(t *testing.T) {
 		{"UnknownNodeIsRejectedNotAnError", true, unknownNode},
 		{"FullNodesAreAnsweredWithNodes", true, fullNodes},
 		{"LowerCaseKeys", true, lowerCaseKeys},
+		{"NullsAreZeroValues", true, nulls},
+		{"DuplicateNamesAreAnsweredOnce", true, duplicateNames},
+		{"GangMembersAreRefusedWithTheReason", true, gangMember},
 		{"BrokenBodyLeavesServerAlive", false, brokenBody},
 	}
 	for _, row := range cases {
@@ -63,25 +70,33 @@ const (
 	cpuNode      = "node-cpu-00001"
 )
 
-// post sends what kube-scheduler would and decodes like it. Anything but 200 with a Content-Length is an error.
-func (c *cluster) post(verb string, question, answer any) time.Duration {
-	c.t.Helper()
+// ask sends what kube-scheduler would and decodes like it. Anything but 200 with a Content-Length is an error.
+func (c *cluster) ask(verb string, question, answer any) error {
 	body, err := json.Marshal(question)
-	must(c.t, err)
-	start := time.Now()
+	if err != nil {
+		return err
+	}
 	response, err := http.Post(c.extender.URL+"/"+verb, "application/json", bytes.NewReader(body))
-	must(c.t, err)
+	if err != nil {
+		return err
+	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	must(c.t, err)
-	took := time.Since(start)
+	if err != nil {
+		return err
+	}
 	if response.StatusCode != http.StatusOK || response.ContentLength != int64(len(text)) {
-		c.t.Fatalf("%s: %s, Content-Length %d for %d bytes: %s", verb, response.Status, response.ContentLength, len(text), text)
+		return fmt.Errorf("%s: %s, Content-Length %d for %d bytes: %s", verb, response.Status, response.ContentLength, len(text), text)
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		c.t.Fatalf("%s: %v in %s", verb, err, text)
+		return fmt.Errorf("%s: %w in %s", verb, err, text)
 	}
-	return took
+	return nil
+}
+
+func (c *cluster) post(verb string, question, answer any) {
+	c.t.Helper()
+	must(c.t, c.ask(verb, question, answer))
 }
 
 func (c *cluster) filter(pod *corev1.Pod, names ...string) extenderv1.ExtenderFilterResult {
@@ -98,16 +113,8 @@ func (c *cluster) bind(pod *corev1.Pod, node string) string {
 	return result.Error
 }
 
-// createSeen creates a pod and lets the extender's watch see it.
-func (c *cluster) createSeen(kind harness.PodKind, name string) *corev1.Pod {
-	c.t.Helper()
-	pod := c.create(kind.Pod(name))
-	time.Sleep(300 * time.Millisecond)
-	return pod
-}
-
 func bindTwice(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "twice")
+	pod := c.create(harness.WholePod.Pod("twice"))
 	c.filter(pod, gpuNode, otherGPUNode)
 	for range 3 {
 		if message := c.bind(pod, gpuNode); message != "" {
@@ -120,7 +127,7 @@ func bindTwice(c *cluster) {
 }
 
 func bindElsewhere(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "elsewhere")
+	pod := c.create(harness.WholePod.Pod("elsewhere"))
 	c.filter(pod, gpuNode, otherGPUNode)
 	if message := c.bind(pod, gpuNode); message != "" {
 		c.t.Fatal(message)
@@ -136,7 +143,7 @@ func bindElsewhere(c *cluster) {
 }
 
 func bindRecreated(c *cluster) {
-	old := c.createSeen(harness.WholePod, "again")
+	old := c.create(harness.WholePod.Pod("again"))
 	c.filter(old, gpuNode)
 	c.delete("again")
 	c.waitFor(5*time.Second, func() (bool, string) {
@@ -186,12 +193,14 @@ func sameQuestion(c *cluster) {
 		names[i] = fmt.Sprintf("node-%05d", i)
 	}
 	names[499] = gpuNode
-	pod := c.createSeen(harness.WholePod, "asked-often")
+	pod := c.create(harness.WholePod.Pod("asked-often"))
 	var took []time.Duration
 	var first string
 	for range 50 {
 		var result extenderv1.ExtenderFilterResult
-		took = append(took, c.post("filter", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &names}, &result))
+		start := time.Now()
+		c.post("filter", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &names}, &result)
+		took = append(took, time.Since(start))
 		text, _ := json.Marshal(result)
 		if first == "" {
 			first = string(text)
@@ -208,7 +217,7 @@ func sameQuestion(c *cluster) {
 }
 
 func answerWithinQuestion(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "within")
+	pod := c.create(harness.WholePod.Pod("within"))
 	result := c.filter(pod, gpuNode, otherGPUNode)
 	if result.Error != "" || result.NodeNames == nil || len(*result.NodeNames) == 0 {
 		c.t.Fatalf("%+v", result)
@@ -224,7 +233,7 @@ func answerWithinQuestion(c *cluster) {
 }
 
 func scoresInRange(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "scored")
+	pod := c.create(harness.WholePod.Pod("scored"))
 	var scores extenderv1.HostPriorityList
 	c.post("prioritize", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &[]string{gpuNode, otherGPUNode}}, &scores)
 	for _, score := range scores {
@@ -247,7 +256,7 @@ func rejected(result extenderv1.ExtenderFilterResult, node string) string {
 
 // kube-scheduler shows reasons only if no node is left: they may be missing otherwise.
 func rejectedHaveReasons(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "reasons")
+	pod := c.create(harness.WholePod.Pod("reasons"))
 	result := c.filter(pod, gpuNode, cpuNode)
 	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
 		c.t.Errorf("%+v", result)
@@ -258,9 +267,7 @@ func rejectedHaveReasons(c *cluster) {
 	}
 	huge := harness.WholePod.Pod("huge")
 	huge.Spec.Containers[0].Resources.Limits["nvidia.com/gpu"] = *resource.NewQuantity(9, resource.DecimalSI)
-	huge = c.create(huge)
-	time.Sleep(300 * time.Millisecond)
-	result = c.filter(huge, gpuNode, otherGPUNode)
+	result = c.filter(c.create(huge), gpuNode, otherGPUNode)
 	if result.NodeNames != nil && len(*result.NodeNames) > 0 {
 		c.t.Errorf("9 GPUs on a node of 8: %+v", result)
 	}
@@ -271,7 +278,7 @@ func rejectedHaveReasons(c *cluster) {
 }
 
 func unknownNode(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "unknown")
+	pod := c.create(harness.WholePod.Pod("unknown"))
 	result := c.filter(pod, "never-seen", gpuNode)
 	if result.Error != "" || result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
 		c.t.Errorf("%+v", result)
@@ -282,7 +289,7 @@ func unknownNode(c *cluster) {
 }
 
 func fullNodes(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "full")
+	pod := c.create(harness.WholePod.Pod("full"))
 	nodes := &corev1.NodeList{Items: []corev1.Node{*harness.WholeNode.Node(gpuNode), *harness.CPUNode.Node(cpuNode)}}
 	var result extenderv1.ExtenderFilterResult
 	c.post("filter", extenderv1.ExtenderArgs{Pod: pod, Nodes: nodes}, &result)
@@ -292,11 +299,124 @@ func fullNodes(c *cluster) {
 }
 
 func lowerCaseKeys(c *cluster) {
-	pod := c.createSeen(harness.WholePod, "lower")
+	pod := c.create(harness.WholePod.Pod("lower"))
 	var result extenderv1.ExtenderFilterResult
 	c.post("filter", map[string]any{"pod": pod, "nodes": nil, "nodenames": []string{gpuNode}}, &result)
 	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{gpuNode}) {
 		c.t.Errorf("%+v", result)
+	}
+}
+
+// as sends the pod with these members of its JSON changed.
+func (c *cluster) as(pod *corev1.Pod, changes map[string]map[string]any, names ...string) extenderv1.ExtenderFilterResult {
+	c.t.Helper()
+	text, err := json.Marshal(pod)
+	must(c.t, err)
+	members := map[string]map[string]any{}
+	must(c.t, json.Unmarshal(text, &members))
+	for part, values := range changes {
+		for key, value := range values {
+			members[part][key] = value
+		}
+	}
+	var result extenderv1.ExtenderFilterResult
+	c.post("filter", map[string]any{"Pod": members, "Nodes": nil, "NodeNames": names}, &result)
+	return result
+}
+
+// As Go writes what is not set, and wrote a time of zero before Kubernetes 1.34. kube-scheduler sends neither kind nor
+// apiVersion.
+func nulls(c *cluster) {
+	pod := c.create(harness.WholePod.Pod("nulls"))
+	pod.TypeMeta = metav1.TypeMeta{}
+	result := c.as(pod, map[string]map[string]any{
+		"metadata": {"creationTimestamp": nil, "labels": nil, "annotations": nil, "ownerReferences": nil},
+		"spec":     {"initContainers": nil, "nodeSelector": nil, "tolerations": nil, "overhead": nil},
+	}, otherGPUNode)
+	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{otherGPUNode}) {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+// kube-scheduler does not notice a name twice in an answer and scores the node twice.
+func duplicateNames(c *cluster) {
+	pod := c.create(harness.WholePod.Pod("doubled"))
+	result := c.filter(pod, otherGPUNode, otherGPUNode, otherGPUNode)
+	if result.NodeNames == nil || !slices.Equal(*result.NodeNames, []string{otherGPUNode}) {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+// Two schedulers, and binds of one beside its own filter calls: more pods than places, all at once.
+func manyCallers(c *cluster) {
+	const pods, places = 24, 16
+	var bound atomic.Int64
+	must(c.t, harness.InParallel(c.t.Context(), pods, func(i int) error {
+		pod, err := c.Admin.CoreV1().Pods(harness.Namespace).Create(c.t.Context(), harness.WholePod.Pod(fmt.Sprintf("rival-%d", i)), metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		var found extenderv1.ExtenderFilterResult
+		err = c.ask("filter", extenderv1.ExtenderArgs{Pod: pod, NodeNames: &[]string{gpuNode, otherGPUNode}}, &found)
+		if err != nil || len(*found.NodeNames) == 0 {
+			return err
+		}
+		var result extenderv1.ExtenderBindingResult
+		err = c.ask("bind", extenderv1.ExtenderBindingArgs{PodName: pod.Name, PodNamespace: pod.Namespace, PodUID: pod.UID, Node: (*found.NodeNames)[0]}, &result)
+		if err == nil && result.Error == "" {
+			bound.Add(1)
+		}
+		return err
+	}))
+	if bound.Load() != places {
+		c.t.Errorf("%d of %d pods bound to %d places", bound.Load(), pods, places)
+	}
+}
+
+// The API server drops the field while its feature is off.
+func gangMember(c *cluster) {
+	pod := c.create(harness.WholePod.Pod("member"))
+	result := c.as(pod, map[string]map[string]any{"spec": {"schedulingGroup": map[string]string{"podGroupName": "ring"}}}, gpuNode)
+	if !strings.Contains(result.FailedAndUnresolvableNodes[gpuNode], "scheduling group") {
+		c.t.Errorf("%+v", result)
+	}
+}
+
+// Whatever form the victims come in, the answer has their UIDs and the number of budgets broken. From Kubernetes 1.38 on
+// a node may come without victims.
+func preemptForms(c *cluster) {
+	all := harness.WholeNode.Resources["nvidia.com/gpu"]
+	victim, pod := c.create(gpuPod("victim", all, "", "")), c.create(gpuPod("preemptor", all, "", ""))
+	c.waitFor(5*time.Second, func() (bool, string) { // the watch may still have to tell of pods that are gone
+		result := c.filter(victim, gpuNode)
+		return len(*result.NodeNames) == 1, fmt.Sprintf("%+v", result)
+	})
+	if message := c.bind(victim, gpuNode); message != "" {
+		c.t.Fatal(message)
+	}
+	uid := string(victim.UID)
+	forms := []struct {
+		name    string
+		args    extenderv1.ExtenderPreemptionArgs
+		isFound bool
+	}{
+		{"pods", extenderv1.ExtenderPreemptionArgs{NodeNameToVictims: map[string]*extenderv1.Victims{gpuNode: {Pods: []*corev1.Pod{victim}, NumPDBViolations: 3}}}, true},
+		{"uids", extenderv1.ExtenderPreemptionArgs{NodeNameToMetaVictims: map[string]*extenderv1.MetaVictims{gpuNode: {Pods: []*extenderv1.MetaPod{{UID: uid}}, NumPDBViolations: 3}}}, true},
+		{"no victims", extenderv1.ExtenderPreemptionArgs{NodeNameToMetaVictims: map[string]*extenderv1.MetaVictims{gpuNode: {Pods: []*extenderv1.MetaPod{}}}}, false},
+		{"null", extenderv1.ExtenderPreemptionArgs{NodeNameToMetaVictims: map[string]*extenderv1.MetaVictims{gpuNode: {}}}, false},
+		{"unknown node", extenderv1.ExtenderPreemptionArgs{NodeNameToMetaVictims: map[string]*extenderv1.MetaVictims{"never-seen": {Pods: []*extenderv1.MetaPod{{UID: uid}}}}}, false},
+	}
+	for _, form := range forms {
+		form.args.Pod = pod
+		var result extenderv1.ExtenderPreemptionResult
+		c.post("preempt", form.args, &result)
+		found := result.NodeNameToMetaVictims[gpuNode]
+		if (found != nil) != form.isFound || len(result.NodeNameToMetaVictims) > 1 {
+			c.t.Errorf("%s: %+v", form.name, result.NodeNameToMetaVictims)
+		}
+		if found != nil && (len(found.Pods) != 1 || found.Pods[0].UID != uid || found.NumPDBViolations != 3) {
+			c.t.Errorf("%s: %+v", form.name, found)
+		}
 	}
 }
 

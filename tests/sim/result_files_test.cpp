@@ -84,6 +84,8 @@ SimulationResult sample_result() {
   result.timeline.push_back(row);
   result.summary.jobs = 3;
   result.summary.acceptance = 2.0 / 3;
+  result.summary.triggers.moved_pods = {2, 3, 4};
+  result.summary.triggers.emptied_gpus = 5;
   result.summary.acceptance_by_kind = {{.kind = "share", .arrived = 3, .accepted = 2}};
   result.summary.rejected_by_reason[static_cast<std::size_t>(RejectReason::mig_fragmented)] = 1;
   return result;
@@ -112,9 +114,12 @@ TEST_F(ResultFilesTest, TheSummaryIsOneJsonObject) {
   EXPECT_DOUBLE_EQ(json.at("acceptance").get<double>(), 2.0 / 3);
   EXPECT_EQ(json.at("acceptance_by_kind").at("share").at("accepted"), 2);
   EXPECT_EQ(json.at("rejected_by_reason").at("mig_fragmented"), 1);
+  EXPECT_EQ(json.at("moved_pods").at("drift"), 4);
+  EXPECT_EQ(json.at("emptied_gpus"), 5);
   EXPECT_EQ(json.at("rejected_by_reason").size(), 1U) << "reasons without jobs are left out";
-  for (const char* key : {"finished", "waiting", "lost", "decisions", "wait_s", "span_s", "cluster_cost",
-                          "utilisation_active", "unusable_slices", "final_gpu_allocation"}) {
+  for (const char* key :
+       {"finished", "waiting", "lost", "decisions", "wait_s", "span_s", "cluster_cost", "utilisation_active",
+        "unusable_slices", "final_gpu_allocation", "compactions", "drifts", "gate_refusals"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
 }

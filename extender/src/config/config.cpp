@@ -50,16 +50,17 @@ Status set_number(Number& target, const std::string& value, Number least, Number
   return {};
 }
 
-const std::array<Key, 15>& keys() {
+const std::array<Key, 16>& keys() {
   using Config = ExtenderConfig;
   using Text = const std::string&;
-  static const std::array<Key, 15> table = {{
+  static const std::array<Key, 16> table = {{
       {"listen", [](Config& c, Text v) { return set_text(c.listen, v); }},
       {"tls.certFile", [](Config& c, Text v) { return set_text(c.cert_file, v); }},
       {"tls.keyFile", [](Config& c, Text v) { return set_text(c.key_file, v); }},
       {"tls.clientCAFile", [](Config& c, Text v) { return set_text(c.client_ca_file, v); }},
       {"kubeconfig", [](Config& c, Text v) { return set_text(c.kubeconfig, v); }},
       {"state", [](Config& c, Text v) { return set_text(c.state_file, v); }},
+      {"jobProfiles", [](Config& c, Text v) { return set_text(c.job_profiles_file, v); }},
       {"candidates",
        [](Config& c, Text v) {
          const Result<std::size_t> count = parse_candidates(v);

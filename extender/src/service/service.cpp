@@ -20,6 +20,7 @@
 #include "gpusched/extender/routes.hpp"
 #include "gpusched/extender/snapshot.hpp"
 #include "gpusched/extender/verbs.hpp"
+#include "gpusched/io/job_profile_json.hpp"
 
 #include "service/event_log_file.hpp"
 #include "service/snapshot_pod_api.hpp"
@@ -32,8 +33,19 @@ namespace {
 /// Nodes and pods say something at least every minute (bookmarks); silence for so long means a dead connection.
 constexpr std::int64_t longest_silence_ms = 180'000;
 constexpr auto sweep_period = std::chrono::milliseconds(500);
+constexpr auto watch_lag = std::chrono::milliseconds(50);  // of our watch behind kube-scheduler's, on a busy machine
 /// A pod refused so lately may be waiting for what has just become free.
 constexpr TimeNs refusal_memory_ns = 300 * ns_per_s;
+
+Result<std::string> file_text(const std::string& path, const char* remedy) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) {
+    return Error{.code = ErrorCode::not_found, .message = "cannot be read", .file = path, .line = 0, .remedy = remedy};
+  }
+  return std::move(text).str();
+}
 
 std::string random_identity() {
   std::ifstream in("/proc/sys/kernel/hostname");
@@ -67,6 +79,7 @@ struct Service::Parts {
   std::unique_ptr<HttpServer> server;
   std::atomic<bool> warned_of_full_nodes{false};
   std::atomic<TimeNs> last_refusal_ns{-refusal_memory_ns};
+  std::atomic<bool> wake_wanted{false};
   std::mutex stop_mutex;
   std::condition_variable stop_signal;
   bool stopping = false;
@@ -108,6 +121,9 @@ struct Service::Parts {
 
   void observe(const VerbRecord& record) {
     metrics.record(record);
+    if (record.held_others) {
+      wake_wanted = true;
+    }
     if (record.has_full_nodes && !warned_of_full_nodes.exchange(true)) {
       log(LogLevel::warning,
           "a scheduler sends whole Nodes: calls are many times slower, and kube-scheduler then scores every node as if "
@@ -147,6 +163,7 @@ struct Service::Parts {
   }
 
   Status make_view();
+  Status load_profiles();
   Status read_state_file();
   Status connect();
   Status serve();
@@ -176,21 +193,37 @@ Status Service::Parts::make_view() {
     return made.error();
   }
   view = std::move(made).value();
+  return load_profiles();
+}
+
+Status Service::Parts::load_profiles() {
+  if (config.job_profiles_file.empty()) {
+    return {};
+  }
+  const Result<std::string> text = file_text(config.job_profiles_file, "A file as in docs/formats/job-profile.md");
+  if (!text) {
+    return text.error();
+  }
+  const Result<std::vector<JobProfile>> profiles = read_job_profiles(text.value(), config.job_profiles_file);
+  if (!profiles) {
+    return profiles.error();
+  }
+  for (const JobProfile& profile : profiles.value()) {
+    if (Status loaded = view->load_profile(profile, now()); !loaded) {
+      return loaded;
+    }
+  }
+  log(LogLevel::info, "job profiles are loaded",
+      {{"file", config.job_profiles_file}, {"profiles", std::to_string(profiles.value().size())}});
   return {};
 }
 
 Status Service::Parts::read_state_file() {
-  std::ifstream in(config.state_file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) {
-    return Error{.code = ErrorCode::not_found,
-                 .message = "cannot be read",
-                 .file = config.state_file,
-                 .line = 0,
-                 .remedy = "Write it with: kubectl get nodes,pods -A -o json"};
+  const Result<std::string> text = file_text(config.state_file, "Write it with: kubectl get nodes,pods -A -o json");
+  if (!text) {
+    return text.error();
   }
-  const Result<SnapshotReport> report = read_snapshot(text.str(), config.state_file, *view);
+  const Result<SnapshotReport> report = read_snapshot(text.value(), config.state_file, *view);
   if (!report) {
     return report.error();
   }
@@ -241,6 +274,7 @@ Status Service::Parts::connect() {
 Status Service::Parts::serve() {
   verbs.emplace(VerbsOptions{.candidates = config.candidates,
                              .refusal = [this] { return refusal(); },
+                             .patience = watch_lag,
                              .now = [this] { return now(); },
                              .observer = [this](const VerbRecord& record) { observe(record); }},
                 *view, view_mutex, *pod_api);
@@ -317,13 +351,17 @@ void Service::Parts::sweep() {
   while (!stop_signal.wait_for(stop_lock, sweep_period, [this] { return stopping; })) {
     stop_lock.unlock();
     int released = 0;
+    bool late_room = false;
     {
       const std::lock_guard lock(view_mutex);
       released = view->expire(now());
+      late_room = view->take_late_room();
       event_log.flush();
     }
     if (released > 0) {
       log(LogLevel::info, "reservations ran out", {{"count", std::to_string(released)}});
+    }
+    if (wake_wanted.exchange(false) || released > 0 || late_room) {
       wake_scheduler();
     }
     stop_lock.lock();

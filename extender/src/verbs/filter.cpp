@@ -19,6 +19,7 @@ struct Verbs::Offer {
 
 namespace {
 
+constexpr std::string_view unknown_nodes = "unknown_nodes";
 constexpr std::string_view not_seen_yet = "node not yet in the extender's cache";
 constexpr std::string_view not_as_needed =
     "a unit of the resource is not what the pod's annotations ask for on this node";
@@ -55,6 +56,15 @@ std::string passing(const FilterArgs& args, std::span<const std::string_view> na
 std::string failing(std::string_view error) {
   return encode_filter_result(
       {.full_nodes = false, .names = {}, .raw_nodes = {}, .failed = {}, .unresolvable = {}, .error = error});
+}
+
+bool offers(const FilterArgs& args, std::string_view node) {
+  return std::find(args.node_names.begin(), args.node_names.end(), node) != args.node_names.end();
+}
+
+/// Whether news of these nodes could change the refusal. Those of a gang have rules of their own.
+bool lacks_room(const VerbRecord& record) {
+  return (record.result == "wait" && record.reason != "gang_waits") || record.reason == unknown_nodes;
 }
 
 /// The reason that most nodes give: what a person should read first.
@@ -112,10 +122,9 @@ std::string Verbs::refuse_everywhere(const FilterArgs& args, std::string_view me
   return passing(args, {}, {}, all);
 }
 
-std::string Verbs::repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
-  // The fate of an earlier binding is not known: only where it went may the pod go now.
+std::string Verbs::repeat_place(const FilterArgs& args, const LivePod& pod, VerbRecord& record) {
   const std::string_view node = view_.engine().state().node(pod.node).spec.name;
-  if (std::find(args.node_names.begin(), args.node_names.end(), node) == args.node_names.end()) {
+  if (!offers(args, node)) {
     record.reason = "binding_in_flight";
     return failing("an earlier binding of the pod is still being written");
   }
@@ -136,45 +145,86 @@ std::string Verbs::filter(std::string_view padded_json) {
     record.reason = "not_ready";
     reply = failing(refusal);
   } else {
-    const std::lock_guard lock(mutex_);
-    const TimeNs now = options_.now();
-    record.nodes = args.value().node_names.size();
-    record.ns = args.value().pod.ns;
-    record.pod = args.value().pod.name;
-    record.uid = args.value().pod.uid;
-    record.has_full_nodes = args.value().has_full_nodes;
-    if (args.value().pod.uid.empty()) {
-      record.reason = "malformed";
-      reply = failing("Pod.metadata.uid is missing");
-    } else {
-      LivePod& pod = view_.submit(args.value().pod, now);
-      if (pod.stage == PodStage::held) {
-        view_.release(pod, now);  // an earlier attempt failed after filter: it asks again
-      }
-      if (pod.stage == PodStage::binding) {
-        reply = repeat_binding(args.value(), pod, record);
-      } else if (pod.stage == PodStage::bound) {
-        record.reason = "bound";
-        reply = failing("pod is bound to a node already");
-      } else if (!pod.problem.empty()) {
-        record.reason = "not_understood";
-        reply = refuse_everywhere(args.value(), pod.problem, record);
-      } else if (pod.states_intent_only) {
-        record.reason = "intent_only";
-        reply = refuse_everywhere(args.value(), intent_only, record);
-      } else {
-        Offer offer = known_nodes(args.value());
-        offer.leave_out_unfit(view_.engine(), pod);
-        reply = answer(args.value(), pod, offer, now, record);
-      }
-      pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
-                          (record.reason.empty() ? "" : ": " + record.reason) +
-                          (record.message.empty() ? "" : ": " + record.message);
-    }
+    reply = consider_patiently(args.value(), record);
   }
   record.duration_ns = watch.elapsed_ns();
   options_.observer(record);
   return reply;
+}
+
+/// Looks again whenever there may be room, for a while. Who waited in vain spares those after him: a cluster that is
+/// full must not slow kube-scheduler down, which asks for one pod after the other.
+std::string Verbs::consider_patiently(const FilterArgs& args, VerbRecord& record) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds impatience{1};
+  std::unique_lock lock(mutex_);
+  std::string reply = consider(args, record);
+  const Clock::time_point start = Clock::now();
+  const Clock::time_point until = start < patient_from_ ? start : start + options_.patience;
+  while (lacks_room(record) && Clock::now() < until) {
+    if (view_.wait_for_room(lock, until)) {
+      reply = consider(args, record);
+    } else {
+      patient_from_ = until + impatience;
+    }
+  }
+  return reply;
+}
+
+std::string Verbs::consider(const FilterArgs& args, VerbRecord& record) {
+  record = {.verb = "filter",
+            .result = "error",
+            .reason = {},
+            .ns = args.pod.ns,
+            .pod = args.pod.name,
+            .uid = args.pod.uid,
+            .node = {},
+            .nodes = args.node_names.size(),
+            .has_full_nodes = args.has_full_nodes};
+  if (args.pod.uid.empty()) {
+    record.reason = "malformed";
+    return failing("Pod.metadata.uid is missing");
+  }
+  const TimeNs now = options_.now();
+  LivePod& pod = view_.submit(args.pod, now);
+  std::string reply = decide(args, pod, now, record);
+  pod.last_decision = std::string(record.result) + (record.node.empty() ? "" : " on " + record.node) +
+                      (record.reason.empty() ? "" : ": " + record.reason) +
+                      (record.message.empty() ? "" : ": " + record.message);
+  if (lacks_room(record) || record.reason == "gang_waits") {
+    view_.note_refusal();
+  }
+  return reply;
+}
+
+std::string Verbs::decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record) {
+  const bool keeps_place =
+      pod.stage == PodStage::held && !pod.gang.empty() && offers(args, view_.engine().state().node(pod.node).spec.name);
+  if (keeps_place || pod.stage == PodStage::binding) {
+    // The fate of an earlier binding is not known: only where it went may the pod go now.
+    return repeat_place(args, pod, record);
+  }
+  if (pod.stage == PodStage::held) {
+    view_.release(pod, now);  // an earlier attempt failed after filter: it asks again
+  }
+  if (pod.stage == PodStage::bound) {
+    record.reason = "bound";
+    return failing("pod is bound to a node already");
+  }
+  if (!pod.problem.empty()) {
+    record.reason = "not_understood";
+    return refuse_everywhere(args, pod.problem, record);
+  }
+  if (pod.states_intent_only) {
+    record.reason = "intent_only";
+    return refuse_everywhere(args, intent_only, record);
+  }
+  if (const std::string_view why = gang_waits(pod, now); !why.empty()) {
+    return refuse_gang(args, why, record);
+  }
+  Offer offer = known_nodes(args);
+  offer.leave_out_unfit(view_.engine(), pod);
+  return answer(args, pod, offer, now, record);
 }
 
 std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record) {
@@ -184,13 +234,22 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
   std::vector<NameAndReason> unresolvable;
   const auto name_of = [&](NodeId node) -> std::string_view { return view_.engine().state().node(node).spec.name; };
   const auto* bind = std::get_if<Bind>(&decision);
-  if (bind != nullptr && options_.candidates == 1) {
+  const bool in_gang = !pod.gang.empty();
+  if (in_gang && bind != nullptr && !hold_gang(pod, decision, offer.nodes, now, record)) {
+    return refuse_gang(args, "no room for all pods of the pod group at once", record);
+  }
+  if (bind != nullptr && (in_gang || options_.candidates == 1)) {
     const std::string_view chosen = name_of(bind->candidate.node);
-    view_.hold(pod, decision, PodStage::held, now);
+    if (!in_gang && pod.may_be_held(now)) {  // else bind looks for itself whether there still is room
+      view_.hold(pod, decision, PodStage::held, now);
+    }
     record.node = chosen;
     return passing(args, std::span(&chosen, 1), {}, {});
   }
   const Evaluation evaluation = view_.engine().evaluate(pod.request, offer.nodes);
+  if (in_gang) {
+    release_gang(pod, now);  // one without a place: none has
+  }
   std::vector<std::string_view> names;
   const std::size_t most = options_.candidates == 0 ? evaluation.ranked.size() : options_.candidates;
   for (std::size_t i = 0; i < std::min(most, evaluation.ranked.size()); ++i) {
@@ -211,7 +270,7 @@ std::string Verbs::answer(const FilterArgs& args, LivePod& pod, const Offer& off
     record.node = name_of(bind->candidate.node);
   } else {
     record.reason = !evaluation.refused.empty() ? main_reason(evaluation)
-                    : offer.unfit.empty()       ? std::string_view("unknown_nodes")
+                    : offer.unfit.empty()       ? unknown_nodes
                                                 : std::string_view("intent_not_kept");
   }
   return passing(args, names, failed, unresolvable);

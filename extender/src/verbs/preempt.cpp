@@ -66,14 +66,15 @@ std::string Verbs::preempt(std::string_view padded_json) {
   if (args && !args.value().pod.uid.empty() && options_.refusal().empty()) {
     const std::lock_guard lock(mutex_);
     const LivePod& pod = view_.submit(args.value().pod, options_.now());
-    const bool is_understood = pod.problem.empty() && !pod.states_intent_only;
+    // For one pod of a gang nobody is evicted: the others may find no room all the same.
+    const bool may_evict = pod.problem.empty() && !pod.states_intent_only && pod.gang.empty();
     record.ns = pod.ns;
     record.pod = pod.name;
     record.uid = pod.uid;
     record.nodes = args.value().candidates.size();
     std::optional<Price> best;
     for (const NodeVictims& candidate : args.value().candidates) {
-      const auto price = is_understood ? price_of(view_, pod, candidate) : std::nullopt;
+      const auto price = may_evict ? price_of(view_, pod, candidate) : std::nullopt;
       if (price && (!best || price->key() < best->key())) {
         best = price;
         chosen.assign(1, candidate);

@@ -119,8 +119,10 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
       return inventory.problems;
     }
     known.id = engine_->state().find_node(name);
+    may_have_made_room();
   } else if (!(engine_->state().node(known.id).spec == spec)) {
     const std::size_t gpus_before = engine_->state().node(known.id).spec.gpus.size();
+    may_have_made_room();
     if (const Status changed = observe(now, NodeChanged{known.id, spec}); !changed) {
       inventory.problems.push_back({.kind = "refused", .message = changed.error().to_string(), .remedy = {}});
     } else if (spec.gpus.size() > gpus_before) {
@@ -130,6 +132,7 @@ std::vector<NodeProblem> ClusterView::update_node(const NodeUpdate& update, Time
   const NodeHealth health = health_of(update);
   if (engine_->state().node(known.id).health != health) {
     (void)observe(now, HealthChanged{known.id, health});
+    may_have_made_room();
   }
   if (const auto parked = parked_.extract(spec.name)) {
     for (const std::string& uid : parked.mapped()) {
@@ -180,6 +183,10 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
   }
   if (object.has_scheduling_group) {
     pod.problem = scheduling_group_refused;  // what it asks for is counted all the same
+  } else if (!object.pod_group.empty()) {
+    pod.gang = object.ns + "/" + object.pod_group;
+    pod.gang_size = object.gang_size;
+    gangs_[pod.gang].insert(pod.uid);
   }
   if (free_ids_.empty()) {
     pod.id = PodId{static_cast<std::uint32_t>(uid_of_id_.size())};
@@ -209,6 +216,7 @@ void ClusterView::update_pod(const PodObject& object, TimeNs now) {
   }
   news_in_list_ += listing_pods_ && tells_news(object) ? 1 : 0;
   LivePod& pod = submit(object, now);
+  pod.is_gated = object.has_scheduling_gates;
   pod.from_watch = true;
   pod.is_listed = true;
   if (!object.node_name.empty()) {
@@ -320,6 +328,12 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   }
   const LivePod pod = std::move(found->second);
   pods_.erase(found);
+  if (const auto gang = gangs_.find(pod.gang); gang != gangs_.end()) {
+    gang->second.erase(uid);
+    if (gang->second.empty()) {
+      gangs_.erase(gang);
+    }
+  }
   (void)observe(now, PodFinished{pod.id, 0});
   (void)observe(now, PodForgotten{pod.id});
   free_ids_.push_back(pod.id);
@@ -332,6 +346,7 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   }
   if (pod.node.valid()) {
     remove_if_empty(engine_->state().node(pod.node).spec.name, now);
+    may_have_made_room();
   }
 }
 
@@ -392,6 +407,14 @@ LivePod* ClusterView::find_pod(std::string_view uid) {
   return found == pods_.end() ? nullptr : &found->second;
 }
 
+std::vector<LivePod*> ClusterView::gang_of(const LivePod& pod) {
+  std::vector<LivePod*> members;
+  for (const std::string& uid : gangs_.at(pod.gang)) {
+    members.push_back(find_pod(uid));
+  }
+  return members;
+}
+
 NodeId ClusterView::find_node(std::string_view name) const {
   const auto found = nodes_.find(name);
   return found == nodes_.end() ? NodeId{} : found->second.id;
@@ -412,7 +435,10 @@ void ClusterView::hold(LivePod& pod, const Decision& decision, PodStage stage, T
   GPUSCHED_CHECK(reserved.ok(), reserved.error().to_string());
   pod.stage = stage;
   pod.node = place->node;
-  pod.deadline_ns = now + (stage == PodStage::held ? options_.hold_ns : options_.binding_ns);
+  if (stage == PodStage::held && pod.holds_end_ns < 0) {
+    pod.holds_end_ns = now + options_.hold_ns;
+  }
+  pod.deadline_ns = stage == PodStage::held ? pod.holds_end_ns : now + options_.binding_ns;
   pod.recorded_gpus.clear();
   for (const GpuAssignment& part : place->gpus) {
     pod.recorded_gpus.push_back(part.gpu);
@@ -423,6 +449,7 @@ void ClusterView::hold(LivePod& pod, const Decision& decision, PodStage stage, T
 void ClusterView::start_binding(LivePod& pod, TimeNs now) {
   pod.stage = PodStage::binding;
   pod.deadline_ns = now + options_.binding_ns;
+  pod.holds_end_ns = -1;
 }
 
 void ClusterView::confirm(LivePod& pod, NodeId node, TimeNs now) {
@@ -444,6 +471,17 @@ void ClusterView::release(LivePod& pod, TimeNs now) {
     give_back(pod, now);
     remove_if_empty(engine_->state().node(node).spec.name, now);
   }
+}
+
+void ClusterView::may_have_made_room() {
+  late_room_ = late_room_ || std::exchange(refused_, false);
+  ++rooms_made_;
+  room_made_.notify_all();
+}
+
+bool ClusterView::wait_for_room(std::unique_lock<std::mutex>& guard, std::chrono::steady_clock::time_point until) {
+  const std::uint64_t before = rooms_made_;
+  return room_made_.wait_until(guard, until, [&] { return rooms_made_ != before; });
 }
 
 int ClusterView::expire(TimeNs now) {

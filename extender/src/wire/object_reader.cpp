@@ -330,6 +330,7 @@ void finish_pod(PodObject& pod) {
   if (pod.pod_group.empty()) {
     pod.pod_group = gang_name(pod.spec);
   }
+  pod.gang_size = gang_size(pod.spec);
 }
 
 bool read_pod(JsonReader& reader, ondemand::value value, PodObject& pod, PodShape* shape) {

@@ -32,6 +32,7 @@ struct Engine::Caches {
   explicit Caches(const PolicyTraits& traits) : node_index(traits.view) {
     if (traits.modes) {
       modes.emplace(*traits.modes, filter);
+      instances_lie_anywhere = traits.modes->layout == MigLayout::dynamic && traits.modes->pools.size() == 1;
     }
   }
 
@@ -74,7 +75,8 @@ struct Engine::Caches {
 
   NodeIndex node_index;
   RequestFilter filter;
-  std::optional<ModeChoice> modes;  // of a policy that chooses modes
+  std::optional<ModeChoice> modes;      // of a policy that chooses modes
+  bool instances_lie_anywhere = false;  // those that a choice of mode made: neither a layout nor pools say where
   std::vector<RequestClassId> key_of_request;
   std::deque<NodeRanking> node_rankings;  // by key; references stay valid
   NodeRanking::Scratch ranking_scratch;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/mig_member_check.hpp"
+#include "engine/move_rules.hpp"
 
 namespace gpusched {
 
@@ -218,22 +219,10 @@ PodId OneMove::movable_pod(NodeId node, std::uint16_t device, const MigPlacement
     // Two shapes may occupy the same units, but may start elsewhere at different places.
     if (parts.size() == 1 && parts[0].gpu == device && parts[0].range == placement.range &&
         lattice.shape_of(parts[0].profile) == placement.shape) {
-      return may_move(pod) ? pod : PodId{};
+      return pod_may_move(state_, options_, false, pod, now_) ? pod : PodId{};
     }
   }
   return {};
-}
-
-bool OneMove::may_move(PodId pod) const {
-  const PodRecord& record = *state_.pod(pod);
-  const GpuRequest& request = state_.request(record.request);
-  const bool never = request.job_class == JobClass::dev || request.job_class == JobClass::burst;
-  if (never || request.mig_profile.empty() || record.placement.gpus.size() != 1 || record.phase < PodPhase::bound ||
-      state_.moving_to(pod) != nullptr) {
-    return false;
-  }
-  const std::optional<TimeNs> moved_ns = state_.last_moved_ns(pod);
-  return !moved_ns || now_ - *moved_ns >= options_.cooldown_ns;
 }
 
 bool OneMove::may_drain(NodeId node, std::uint16_t device) const {
@@ -241,7 +230,7 @@ bool OneMove::may_drain(NodeId node, std::uint16_t device) const {
   return std::all_of(pods.begin(), pods.end(), [&](PodId pod) {
     const GpuAssignments& parts = state_.pod(pod)->placement.gpus;
     const bool here = std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return part.gpu == device; });
-    return !here || may_move(pod);
+    return !here || pod_may_move(state_, options_, false, pod, now_);
   });
 }
 

@@ -58,7 +58,6 @@ class OneMove {
   void verify(const Option& option);
   std::optional<ReshapeThenBind> on_gpu(const Option& option, std::uint32_t ordinal, bool& movable);
   PodId movable_pod(NodeId node, std::uint16_t device, const MigPlacement& placement) const;
-  bool may_move(PodId pod) const;
   bool may_drain(NodeId node, std::uint16_t device) const;
   /// The cheapest place for the pod on another GPU of its model, by the policy's rule.
   std::optional<std::pair<Candidate, std::int64_t>> place_elsewhere(PodId pod, std::uint32_t but);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -28,6 +29,8 @@ constexpr std::array<std::string_view, 6> intents = {"class",        "isolation"
                                                      "max-slowdown", "job-profile", "mode"};
 constexpr std::int64_t max_memory_mib = std::int64_t{1} << 30;
 constexpr std::int64_t max_devices = 4096;
+constexpr std::int64_t max_gang_pods = 100'000;
+constexpr std::string_view min_available = "pod-group.scheduling.sigs.k8s.io/min-available";
 
 template <std::size_t Count>
 bool is_one_of(std::string_view name, const std::array<std::string_view, Count>& names) {
@@ -66,15 +69,24 @@ Error bad_annotation(std::string_view key, const std::string& value, std::string
                        std::move(remedy));
 }
 
-/// A whole number in [1, most]; absent leaves `number` alone.
+/// A whole number in [1, most].
+std::optional<std::int64_t> read_number(std::string_view text, std::int64_t most) {
+  std::int64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool ok = problem == std::errc() && end == text.data() + text.size() && number >= 1 && number <= most;
+  return ok ? std::optional(number) : std::nullopt;
+}
+
+Status set_number(std::string_view key, const std::string& text, std::int64_t most, std::int64_t& number) {
+  const std::optional<std::int64_t> read = read_number(text, most);
+  number = read.value_or(number);
+  return read ? Status() : bad_annotation(key, text, "not a whole number from 1 to " + std::to_string(most));
+}
+
+/// An absent one leaves `number` alone.
 Status set_number(const PodSpec& pod, std::string_view key, std::int64_t most, std::int64_t& number) {
   const std::string* const text = find_annotation(pod, key);
-  if (text == nullptr) {
-    return {};
-  }
-  const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), number);
-  const bool ok = problem == std::errc() && end == text->data() + text->size() && number >= 1 && number <= most;
-  return ok ? Status() : bad_annotation(key, *text, "not a whole number from 1 to " + std::to_string(most));
+  return text == nullptr ? Status() : set_number(key, *text, most, number);
 }
 
 /// Amounts of HAMi's keys in one container.
@@ -221,11 +233,16 @@ Status set_annotation(const std::string& key, const std::string& value, GpuReque
                ? Status()
                : bad_annotation(key, value, "not a number from 1");
   }
+  if (key == gang_size_annotation) {
+    std::int64_t pods = 0;
+    return set_number(key, value, max_gang_pods, pods);  // gang_size() reads it
+  }
   if (key == allocation_annotation || key == decision_annotation) {
     return {};  // what we wrote
   }
-  return request_error(ErrorCode::invalid_argument, "unknown annotation " + key,
-                       "Known: class, isolation, memory, max-slowdown, job-profile, mode under gpusched.io/");
+  return request_error(
+      ErrorCode::invalid_argument, "unknown annotation " + key,
+      "Known: class, isolation, memory, max-slowdown, job-profile, mode, gang-size under gpusched.io/");
 }
 
 }  // namespace
@@ -412,6 +429,14 @@ std::string_view gang_name(const PodSpec& pod) {
   }
   const std::string* const volcano = find_annotation(pod, "scheduling.k8s.io/group-name");
   return volcano == nullptr ? std::string_view() : std::string_view(*volcano);
+}
+
+std::int64_t gang_size(const PodSpec& pod) {
+  const std::string* size = find_annotation(pod, gang_size_annotation);
+  for (const auto& [key, value] : pod.labels) {
+    size = size == nullptr && key == min_available ? &value : size;
+  }
+  return size == nullptr ? 0 : read_number(*size, max_gang_pods).value_or(0);
 }
 
 }  // namespace gpusched

@@ -108,6 +108,9 @@ Result<PolicyChoice> parse_policy(std::string_view text) {
 }
 
 Result<std::unique_ptr<PlacementPolicy>> make_policy(const PolicyChoice& choice, std::uint64_t seed) {
+  if (choice.make) {
+    return choice.make(seed);
+  }
   const auto found = find_policy(choice.name);
   if (!found) {
     return found.error();

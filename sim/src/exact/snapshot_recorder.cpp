@@ -5,8 +5,8 @@
 #include <map>
 
 #include "gpusched/base/check.hpp"
+#include "gpusched/sim/pod_names.hpp"
 
-#include "pod_names.hpp"
 #include "replay_metrics.hpp"
 
 namespace gpusched::sim {

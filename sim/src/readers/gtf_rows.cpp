@@ -5,7 +5,8 @@
 #include <map>
 #include <memory>
 
-#include "readers/gtf_names.hpp"
+#include "gpusched/sim/readers/gtf_names.hpp"
+
 #include "readers/gtf_tables.hpp"
 #include "readers/number_text.hpp"
 

@@ -3,8 +3,8 @@
 
 #include "gpusched/cluster/request_check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/sim/readers/gtf_names.hpp"
 
-#include "readers/gtf_names.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/job_collector.hpp"
 #include "readers/row_checker.hpp"

@@ -3,8 +3,8 @@
 #include <unordered_set>
 
 #include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/sim/readers/gtf_names.hpp"
 
-#include "readers/gtf_names.hpp"
 #include "readers/gtf_tables.hpp"
 #include "readers/row_checker.hpp"
 

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -73,18 +72,4 @@ func (c *Certificates) client() *http.Client {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(c.CA)
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}
-}
-
-// writeConfig writes the files and an extender's configuration that names them.
-func (c *Certificates) writeConfig(dir string) (string, error) {
-	if err := c.Write(dir); err != nil {
-		return "", err
-	}
-	config, err := json.Marshal(map[string]any{"tls": map[string]string{
-		"certFile": filepath.Join(dir, "tls.crt"), "keyFile": filepath.Join(dir, "tls.key")}})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "extender.json")
-	return path, os.WriteFile(path, config, 0o600)
 }

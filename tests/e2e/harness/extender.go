@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -61,30 +62,50 @@ type restart struct {
 
 const restartAfter = 200 * time.Millisecond
 
-// StartExtender starts the program with the given --candidates (1, N or all) and waits for /readyz.
-func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgram, candidates string, env ...string) (*Extender, error) {
-	e, err := c.LaunchExtender(ctx, program, "extender", extenderAccount, []string{"--candidates", candidates}, env...)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.WaitReady(ctx); err != nil {
-		e.Kill()
-		return nil, err
-	}
-	return e, nil
+// ExtenderOptions are what differs between extenders under test.
+type ExtenderOptions struct {
+	Candidates   string        // 1, N or all
+	HoldSeconds  int           // 0: the default
+	Certificates *Certificates // to serve HTTPS with; nil: HTTP
 }
 
-// StartSecureExtender serves HTTPS with these certificates.
-func (c *ControlPlane) StartSecureExtender(ctx context.Context, program ExtenderProgram, candidates string, certificates *Certificates) (*Extender, error) {
-	config, err := certificates.writeConfig(filepath.Join(c.Dir, "tls"))
+// flags writes a configuration file if one is needed: the echo extender reads none.
+func (o ExtenderOptions) flags(dir string) ([]string, error) {
+	flags := []string{"--candidates", o.Candidates}
+	config := map[string]any{}
+	if o.HoldSeconds > 0 {
+		config["holdSeconds"] = o.HoldSeconds
+	}
+	if o.Certificates != nil {
+		if err := o.Certificates.Write(dir); err != nil {
+			return nil, err
+		}
+		config["tls"] = map[string]string{"certFile": filepath.Join(dir, "tls.crt"), "keyFile": filepath.Join(dir, "tls.key")}
+	}
+	if len(config) == 0 {
+		return flags, nil
+	}
+	text, err := json.Marshal(config)
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.LaunchExtender(ctx, program, "extender", extenderAccount, []string{"--candidates", candidates, "--config", config})
+	path := filepath.Join(dir, "extender.json")
+	return append(flags, "--config", path), os.WriteFile(path, text, 0o600)
+}
+
+// StartExtender starts the program and waits for /readyz.
+func (c *ControlPlane) StartExtender(ctx context.Context, program ExtenderProgram, options ExtenderOptions) (*Extender, error) {
+	flags, err := options.flags(c.Dir)
 	if err != nil {
 		return nil, err
 	}
-	e.URL, e.Client = "https"+strings.TrimPrefix(e.URL, "http"), certificates.client()
+	e, err := c.LaunchExtender(ctx, program, "extender", extenderAccount, flags)
+	if err != nil {
+		return nil, err
+	}
+	if options.Certificates != nil {
+		e.URL, e.Client = "https"+strings.TrimPrefix(e.URL, "http"), options.Certificates.client()
+	}
 	if err := e.WaitReady(ctx); err != nil {
 		e.Kill()
 		return nil, err

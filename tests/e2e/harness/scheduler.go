@@ -3,58 +3,46 @@ package harness
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
+
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 )
 
 // SchedulerConfig is what differs between runs in the KubeSchedulerConfiguration.
 type SchedulerConfig struct {
-	PercentageOfNodesToScore int           // 0: kube-scheduler's adaptive default
-	ExtenderURL              string        // urlPrefix; empty: no extender
-	ExtenderTimeout          time.Duration // 0: kube-scheduler's default of 5 s
-	FullNodes                bool          // nodeCacheCapable: false
-	Preempt                  bool          // name the preempt verb
+	PercentageOfNodesToScore int // 0: kube-scheduler's adaptive default
+	Extenders                []schedulerv1.Extender
+}
+
+// GpuschedEntry is how the sample configuration names the extender under test: names mode, every verb but preempt.
+func GpuschedEntry(url string) schedulerv1.Extender {
+	entry := schedulerv1.Extender{URLPrefix: url, FilterVerb: "filter", PrioritizeVerb: "prioritize", BindVerb: "bind",
+		Weight: 5, NodeCacheCapable: true}
+	for _, resource := range ManagedResources {
+		entry.ManagedResources = append(entry.ManagedResources, schedulerv1.ExtenderManagedResource{Name: resource})
+	}
+	return entry
 }
 
 // yaml is the configuration file. QPS is out of the way: the default of 50 would bound every rate measured.
-func (s SchedulerConfig) yaml(kubeconfig string) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, `apiVersion: kubescheduler.config.k8s.io/v1
+func (s SchedulerConfig) yaml(kubeconfig string) (string, error) {
+	extenders, err := json.Marshal(s.Extenders) // JSON is YAML
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 leaderElection: {leaderElect: false}
 clientConnection: {kubeconfig: %q, qps: 5000, burst: 5000}
 percentageOfNodesToScore: %d
-`, kubeconfig, s.PercentageOfNodesToScore)
-	if s.ExtenderURL == "" {
-		return text.String()
-	}
-	timeout := s.ExtenderTimeout
-	if timeout == 0 {
-		timeout = 5 * time.Second
-	}
-	fmt.Fprintf(&text, `extenders:
-- urlPrefix: %q
-  filterVerb: filter
-  prioritizeVerb: prioritize
-  bindVerb: bind
-  weight: 5
-  httpTimeout: %s
-  nodeCacheCapable: %t
-  ignorable: false
-`, s.ExtenderURL, timeout, !s.FullNodes)
-	if s.Preempt {
-		text.WriteString("  preemptVerb: preempt\n")
-	}
-	text.WriteString("  managedResources:\n")
-	for _, resource := range ManagedResources {
-		fmt.Fprintf(&text, "  - {name: %s, ignoredByScheduler: false}\n", resource)
-	}
-	return text.String()
+extenders: %s
+`, kubeconfig, s.PercentageOfNodesToScore, extenders), nil
 }
 
 // StartScheduler starts kube-scheduler as user system:kube-scheduler and waits until it is healthy. A scheduler that
@@ -64,7 +52,11 @@ func (c *ControlPlane) StartScheduler(ctx context.Context, config SchedulerConfi
 	if err != nil {
 		return err
 	}
-	return c.StartSchedulerWith(ctx, config.yaml(kubeconfig), kubeconfig)
+	text, err := config.yaml(kubeconfig)
+	if err != nil {
+		return err
+	}
+	return c.StartSchedulerWith(ctx, text, kubeconfig)
 }
 
 // SchedulerKubeconfig is the file of user system:kube-scheduler.

@@ -20,13 +20,38 @@ type Call struct {
 	Response []byte
 }
 
+// callLog remembers calls.
+type callLog struct {
+	mu    sync.Mutex
+	calls []Call
+}
+
+func (l *callLog) add(call Call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, call)
+}
+
+// Calls of that verb whose request names the pod.
+func (l *callLog) Calls(verb, pod string) []Call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []Call
+	for _, call := range l.calls {
+		named := bytes.Contains(call.Request, []byte(`"name":"`+pod+`"`)) || bytes.Contains(call.Request, []byte(`"PodName":"`+pod+`"`))
+		if call.Verb == verb && named {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
 // Tap stands between kube-scheduler and the extender and writes down what goes by; it can hold an answer back.
 type Tap struct {
+	callLog
 	Client *http.Client // towards the extender
 	server *httptest.Server
-	mu     sync.Mutex
 	target string
-	calls  []Call
 	delays map[string]time.Duration // verb -> how long the next answer is held back
 }
 
@@ -50,20 +75,6 @@ func (t *Tap) DelayNext(verb string, delay time.Duration) {
 	t.delays[verb] = delay
 }
 
-// Calls of that verb whose request names the pod.
-func (t *Tap) Calls(verb, pod string) []Call {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var found []Call
-	for _, call := range t.calls {
-		named := bytes.Contains(call.Request, []byte(`"name":"`+pod+`"`)) || bytes.Contains(call.Request, []byte(`"PodName":"`+pod+`"`))
-		if call.Verb == verb && named {
-			found = append(found, call)
-		}
-	}
-	return found
-}
-
 func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 	call := Call{Verb: strings.TrimPrefix(r.URL.Path, "/"), Start: time.Now()}
 	call.Request, _ = io.ReadAll(r.Body)
@@ -79,8 +90,8 @@ func (t *Tap) serve(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	delay := t.delays[call.Verb]
 	delete(t.delays, call.Verb)
-	t.calls = append(t.calls, call)
 	t.mu.Unlock()
+	t.add(call)
 	time.Sleep(delay)
 	w.WriteHeader(call.Status)
 	_, _ = w.Write(call.Response)

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gpusched/extender/admission.hpp"
+#include "gpusched/io/job_profile_json.hpp"
 #include "gpusched/kube/allocation_record.hpp"
 
 #include "extender/wire/padded.hpp"
@@ -214,6 +215,23 @@ TEST_F(AdmitTest, GpushareMemoryBecomesAResource) {
   EXPECT_EQ(resources["limits"].size(), 1U);
   EXPECT_EQ(after["metadata"]["annotations"]["gpusched.io/memory"], "8192Mi");
   EXPECT_FALSE(review(after).contains("patch"));
+}
+
+TEST_F(AdmitTest, AMeasuredJobIsPredictedFromItsProfile) {
+  add_nodes();
+  const Json job = pod({{"gpusched.io/job-profile", "quiet"}, {"gpusched.io/class", "dev"}});
+  const Json unknown = admitted(job);
+  EXPECT_TRUE(unknown["spec"]["containers"][0]["resources"]["limits"].contains("nvidia.com/gpu"))
+      << "without a profile its memory is not known, so it gets a whole GPU";
+  const auto profiles = read_job_profiles(
+      R"({"version": 1, "profiles": [{"name": "quiet", "revision": 1, "kind": "closed", "gpu_model": "A100-80GB",
+          "engine_active": {"mean": 0.05}, "sm_active": {"mean": 0.04}, "dram_active": {"mean": 0.02},
+          "memory_peak_mib": 2000, "duty_cycle": 1.0, "source": "test"}]})",
+      "test.json");
+  ASSERT_TRUE(profiles.ok()) << profiles.error().to_string();
+  ASSERT_TRUE(view_->load_profile(profiles.value()[0], 0).ok());
+  const Json known = admitted(job);
+  EXPECT_TRUE(known["spec"]["containers"][0]["resources"]["limits"].contains("nvidia.com/gpu.shared"));
 }
 
 TEST_F(AdmitTest, KaiNamesItsContainer) {

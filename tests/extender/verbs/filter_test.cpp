@@ -1,4 +1,8 @@
 // filter and prioritize: what kube-scheduler asks, and what it is told.
+#include <chrono>
+#include <functional>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "extender/verbs/verbs_world.hpp"
@@ -138,7 +142,38 @@ TEST(FilterTest, ARepeatedCallGivesItsOldHoldBack) {
   world.live.now = 29 * ns_per_s;
   EXPECT_EQ(passed(world.filter(pod, {"n2"})), Names{"n2"});
   world.live.now = 31 * ns_per_s;
-  EXPECT_EQ(world.live.view->expire(world.live.now), 0) << "held anew from the last call on";
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1) << "asking again does not make it last longer";
+}
+
+// Another extender may reject the pod each time, and the pod comes back each time.
+TEST(FilterTest, APlaceThatIsNeverBoundIsHeldOnce) {
+  VerbsWorld world;
+  world.node("n1", 4);
+  const PodObject never = world.create(live_pod("never", 4));
+  const PodObject other = world.create(live_pod("other", 4));
+  EXPECT_EQ(passed(world.filter(never, {"n1"})), Names{"n1"});
+  EXPECT_EQ(passed(world.filter(other, {"n1"})), Names());
+  world.live.now = 31 * ns_per_s;
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1);
+  EXPECT_EQ(passed(world.filter(never, {"n1"})), Names{"n1"}) << "the first to come back";
+  EXPECT_EQ(world.live.used("n1"), 0);
+  EXPECT_EQ(passed(world.filter(other, {"n1"})), Names{"n1"});
+  EXPECT_NE(world.bind(never, "n1"), "");
+  EXPECT_EQ(world.bind(other, "n1"), "");
+  world.live.expect_replays();
+}
+
+TEST(FilterTest, AfterACallOfBindAPlaceIsHeldAgain) {
+  VerbsWorld world;
+  world.node("n1", 4);
+  const PodObject pod = world.create(live_pod("a", 4));
+  EXPECT_EQ(passed(world.filter(pod, {"n1"})), Names{"n1"});
+  world.live.now = 31 * ns_per_s;
+  EXPECT_EQ(world.live.view->expire(world.live.now), 1);
+  world.api.answer = BindingReply{.fate = BindingFate::refused, .message = "forbidden"};
+  EXPECT_NE(world.bind(pod, "n1"), "");
+  EXPECT_EQ(passed(world.filter(pod, {"n1"})), Names{"n1"});
+  EXPECT_EQ(world.live.used("n1"), 4);
 }
 
 TEST(FilterTest, APodWhoseBindingIsUnderWayGoesOnlyThere) {
@@ -156,6 +191,60 @@ TEST(FilterTest, APodWhoseBindingIsUnderWayGoesOnlyThere) {
   world.api.fails_reads = false;
   EXPECT_EQ(world.bind(pod, "n1"), "");
   EXPECT_NE(world.filter(pod, {"n1"}).at("Error"), "") << "bound already";
+}
+
+// kube-scheduler has seen a pod go, or a node come, a moment before our watch tells.
+TEST(FilterTest, ARefusalWaitsForWhatKubeSchedulerKnewBefore) {
+  VerbsWorld world(1, std::chrono::minutes(1));
+  world.node("n1", 8);
+  world.live.view->update_pod(live_pod("gone", 8, "n1"), 0);
+  const auto later = [&](const std::function<void()>& what) {
+    return std::thread([&world, what] {
+      const std::lock_guard lock(world.mutex);  // once filter has let go of it
+      what();
+    });
+  };
+  std::thread watch = later([&] { world.live.view->remove_pod("gone", 0); });
+  EXPECT_EQ(passed(world.filter(live_pod("a", 8), {"n1"})), Names{"n1"});
+  watch.join();
+  watch = later([&] { world.node("n2", 8); });
+  EXPECT_EQ(passed(world.filter(live_pod("b", 8), {"n2"})), Names{"n2"});
+  watch.join();
+  watch = later([&] { world.node("n2", 16); });
+  EXPECT_EQ(passed(world.filter(live_pod("c", 8), {"n1", "n2"})), Names{"n2"});
+  watch.join();
+}
+
+TEST(FilterTest, WhoWaitedInVainSparesThoseAfterHim) {
+  constexpr std::chrono::milliseconds patience(300);
+  VerbsWorld world(1, patience);
+  world.node("n1", 4);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(passed(world.filter(live_pod("too-large-for-now", 8), {"unknown"})), Names());
+  const auto first = std::chrono::steady_clock::now();
+  EXPECT_GE(first - start, patience);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(passed(world.filter(live_pod("next", 8), {"unknown"})), Names());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - first, 5 * patience);
+}
+
+// The news came too late for the call: kube-scheduler must be told that it is worth asking again.
+TEST(FilterTest, RoomAfterARefusalIsToldOnce) {
+  VerbsWorld world;
+  world.node("n1", 8);
+  world.live.view->update_pod(live_pod("x", 4, "n1"), 0);
+  world.live.view->update_pod(live_pod("y", 4, "n1"), 0);
+  EXPECT_FALSE(world.live.view->take_late_room());
+  EXPECT_EQ(passed(world.filter(live_pod("a", 2), {"n1"})), Names());
+  EXPECT_FALSE(world.live.view->take_late_room());
+  world.node("n1", 8);  // nothing new, as after the patch of an annotation
+  EXPECT_FALSE(world.live.view->take_late_room());
+  world.live.view->remove_pod("x", 0);
+  EXPECT_TRUE(world.live.view->take_late_room());
+  EXPECT_FALSE(world.live.view->take_late_room());
+  world.live.view->remove_pod("y", 0);
+  EXPECT_FALSE(world.live.view->take_late_room()) << "nobody was refused since";
 }
 
 TEST(FilterTest, NamesTwiceAndNoNamesAreAnswered) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -72,6 +73,9 @@ inline Json pod_json(const PodObject& pod) {
   for (const auto& [key, value] : pod.spec.annotations) {
     json["metadata"]["annotations"][key] = value;
   }
+  for (const auto& [key, value] : pod.spec.labels) {
+    json["metadata"]["labels"][key] = value;
+  }
   Json limits = Json::object();
   for (const auto& [name, value] : pod.spec.containers[0].limits) {
     limits[name] = value;
@@ -86,9 +90,10 @@ inline Json pod_json(const PodObject& pod) {
 
 class VerbsWorld {
  public:
-  explicit VerbsWorld(std::size_t candidates = 1)
+  explicit VerbsWorld(std::size_t candidates = 1, std::chrono::milliseconds patience = {})
       : verbs({.candidates = candidates,
                .refusal = [this] { return refusal; },
+               .patience = patience,
                .now = [this] { return live.now; },
                .observer =
                    [this](const VerbRecord& record) {

@@ -161,6 +161,9 @@ class Life {
     }
     view().release(live, now());
     pod->promised.clear();
+    if (!live.may_be_held(now())) {
+      return;
+    }
     std::vector<std::string> scope;
     for (int i = 0; i < nodes; ++i) {
       if (draw(4) > 0) {
@@ -168,7 +171,7 @@ class Life {
       }
     }
     pod->promised = world_->hold(pod->object, scope);
-    pod->deadline_ns = now() + view().options().hold_ns;
+    pod->deadline_ns = live.holds_end_ns;
   }
 
   /// The binding of a pod that is held: written and answered, written without an answer, or refused.

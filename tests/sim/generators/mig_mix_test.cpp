@@ -105,6 +105,27 @@ TEST(MigMixTest, FillsNodesAndLeavesTheRestToTheLast) {
   EXPECT_EQ(trace.nodes.front().sharing, NodeSharing::mig);
 }
 
+TEST(MigMixTest, ShiftsToAnotherMixInTheMiddleAndKeepsTheLoad) {
+  const Trace trace = generated({{"mix", "skew-small"}, {"then", "skew-big"}, {"load", "0.9"}, {"jobs", "200000"}});
+  const Trace second = generated({{"mix", "skew-big"}, {"load", "0.9"}, {"jobs", "200000"}});
+  std::array<double, 2> smallest{}, slice_seconds{};
+  for (std::size_t i = 0; i < trace.jobs.size(); ++i) {
+    const TraceJob& job = trace.jobs[i];
+    smallest.at(i / 100'000) += job.spec == 0 ? 1 : 0;
+    slice_seconds.at(i / 100'000) +=
+        memory_slices.at(job.spec) * static_cast<double>(job.duration_ns) / static_cast<double>(ns_per_s);
+  }
+  EXPECT_NEAR(smallest[0] / 100'000, .30, .01);
+  EXPECT_NEAR(smallest[1] / 100'000, .05, .01);
+  for (std::size_t i = 100'000; i < 200'000; ++i) {
+    ASSERT_EQ(trace.jobs[i].spec, second.jobs[i].spec);
+  }
+  const double shift_s = static_cast<double>(trace.jobs[100'000].submit_ns) / static_cast<double>(ns_per_s);
+  const double end_s = static_cast<double>(trace.jobs.back().submit_ns) / static_cast<double>(ns_per_s);
+  EXPECT_NEAR(slice_seconds[0] / (shift_s * 800), .9, .01);
+  EXPECT_NEAR(slice_seconds[1] / ((end_s - shift_s) * 800), .9, .01);
+}
+
 TEST(MigMixTest, KeepsMixAndLifetimesWhenOnlyTheLoadChanges) {
   const Trace low = generated({{"load", "0.85"}, {"jobs", "1000"}});
   const Trace high = generated({{"load", "1.2"}, {"jobs", "1000"}});

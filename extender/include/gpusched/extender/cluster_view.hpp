@@ -1,13 +1,18 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "gpusched/engine/engine.hpp"
@@ -31,8 +36,11 @@ struct LivePod {
   std::string ns, name, uid;
   RequestClassId request;
   PodStage stage = PodStage::pending;
-  NodeId node;              ///< from `held` on
-  TimeNs deadline_ns = 0;   ///< of `held` and `binding`: released then
+  NodeId node;             ///< from `held` on
+  TimeNs deadline_ns = 0;  ///< of `held` and `binding`: released then
+  /// However often filter is asked, it holds no longer than this before bind is called: what somebody after us rejects
+  /// each time would keep its place for ever. -1: nothing was held since.
+  TimeNs holds_end_ns = -1;
   bool from_watch = false;  ///< the API server has told of it; others vanish after a while
   bool is_listed = false;   ///< seen in the list that is being read
   TimeNs last_seen_ns = 0;
@@ -40,12 +48,17 @@ struct LivePod {
   std::string resource;   ///< what the kubelet counts; empty: none, or intent alone
   std::string problem;    ///< why the request is not understood; empty = it is
   bool states_intent_only = false;
+  std::string gang;                          ///< namespace and name of the pod group by label; empty: none
+  std::int64_t gang_size = 0;                ///< pods that it needs at once; 0: those that are there
+  bool is_gated = false;                     ///< a scheduling gate keeps it from its turn
   std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record, also while the node shows no such GPU
   std::string note;                          ///< what admission wrote about its choice
   /// What the pod needs in its own words, where admission chose the resource: not every node that has the resource
   /// keeps it. Null: the resource is the pod's own choice.
   std::unique_ptr<const GpuRequest> intent;
   std::string last_decision;  ///< one line of text, for /v1/explain
+
+  bool may_be_held(TimeNs now) const { return holds_end_ns < 0 || now < holds_end_ns; }
 };
 
 struct ClusterViewOptions {
@@ -77,6 +90,10 @@ class ClusterView {
   void update_pod(const PodObject& pod, TimeNs now);
   void remove_pod(std::string_view uid, TimeNs now);
 
+  /// What a job was measured to do: its class's fallback no longer counts for it. Errors: a profile that contradicts
+  /// itself.
+  Status load_profile(const JobProfile& profile, TimeNs now) { return observe(now, ProfileLoaded{profile}); }
+
   /// A full list replaces what was known: begin, update what is listed, end.
   void begin_node_list();
   void end_node_list(TimeNs now);
@@ -88,11 +105,14 @@ class ClusterView {
   /// The pod of a scheduler's call, made known where it was not.
   LivePod& submit(const PodObject& pod, TimeNs now);
   LivePod* find_pod(std::string_view uid);
+  /// The pods of the pod's gang, itself among them, in the order of their uids.
+  std::vector<LivePod*> gang_of(const LivePod& pod);
   NodeId find_node(std::string_view name) const;
 
   /// Decides for a pod that is pending, and logs the decision.
   Decision decide(LivePod& pod, std::span<const NodeId> scope, TimeNs now);
-  /// Reserves the place for a while. Contract: the pod is pending and the decision a Bind just made.
+  /// Reserves the place for a while. Contract: the pod is pending, for `held` it may be held, and the decision is a
+  /// Bind just made.
   void hold(LivePod& pod, const Decision& decision, PodStage stage, TimeNs now);
   /// The place of a held pod is about to be written.
   void start_binding(LivePod& pod, TimeNs now);
@@ -102,6 +122,15 @@ class ClusterView {
   void release(LivePod& pod, TimeNs now);
   /// Releases what has lasted too long; returns how many places became free.
   int expire(TimeNs now);
+
+  /// Waits until something may have made room, with the mutex that guards the view let go meanwhile; false: until then
+  /// nothing has.
+  bool wait_for_room(std::unique_lock<std::mutex>& guard, std::chrono::steady_clock::time_point until);
+  /// A scheduler was told that a pod finds no room now.
+  void note_refusal() { refused_ = true; }
+  /// Whether something has made room after a refusal: a scheduler that knew of it before the call, by a watch of its
+  /// own, will not ask again by itself. Once told, not until the next refusal.
+  bool take_late_room() { return std::exchange(late_room_, false); }
 
   Engine& engine() { return *engine_; }
   const Engine& engine() const { return *engine_; }
@@ -135,12 +164,14 @@ class ClusterView {
   void give_back(const LivePod& pod, TimeNs now);
   void forget(const std::string& uid, TimeNs now);
   void remove_if_empty(const std::string& name, TimeNs now);
+  void may_have_made_room();
 
   ClusterViewOptions options_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EventLogWriter> log_;
   Nodes nodes_;
   std::unordered_map<std::string, LivePod> pods_;
+  std::unordered_map<std::string, std::set<std::string>> gangs_;      // uids by LivePod::gang
   std::unordered_map<std::string, std::vector<std::string>> parked_;  // uids of bound pods by a node not seen yet
   std::vector<std::string> uid_of_id_;                                // by PodId
   std::vector<PodId> free_ids_;                                       // numbers to give again, the last one first
@@ -148,6 +179,9 @@ class ClusterView {
   bool listing_pods_ = false;
   bool had_pod_list_ = false;
   std::int64_t news_in_list_ = 0, drift_ = 0;
+  std::condition_variable room_made_;
+  std::uint64_t rooms_made_ = 0;
+  bool refused_ = false, late_room_ = false;
 };
 
 }  // namespace gpusched::extender

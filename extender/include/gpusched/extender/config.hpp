@@ -15,6 +15,7 @@ struct ExtenderConfig {
   std::string cert_file, key_file, client_ca_file;  ///< HTTPS where both of the first are given; mTLS with the third
   std::string kubeconfig;                           ///< empty: the pod's own service account
   std::string state_file;                           ///< not empty: serve this snapshot, without an API server
+  std::string job_profiles_file;                    ///< what jobs were measured to do; empty: none is known
   std::size_t candidates = 1;                       ///< 0 = all
   std::string policy = "placeable_online";
   std::int64_t hold_seconds = 30;

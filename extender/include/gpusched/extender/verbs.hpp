@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,12 +25,16 @@ struct VerbRecord {
   std::int64_t duration_ns = 0;
   std::size_t nodes = 0;        ///< that were offered
   bool has_full_nodes = false;  ///< whole Nodes were sent, not names: nodeCacheCapable is false
+  bool held_others = false;     ///< other pods of the gang now have places: they should be tried again soon
 };
 
 struct VerbsOptions {
   std::size_t candidates = 1;  ///< nodes that filter gives back; 0 = all that fit
   /// Empty while this process may answer; else why not. Asked at every call.
   std::function<std::string()> refusal = [] { return std::string(); };
+  /// kube-scheduler hears of a pod's end by a watch of its own and may ask before ours has told: a pod that finds no
+  /// room waits so long for the news. A refusal at once would have it park the pod, or evict one more.
+  std::chrono::milliseconds patience{0};
   std::function<TimeNs()> now;  ///< nanoseconds since the origin of the event log
   std::function<void(const VerbRecord&)> observer = [](const VerbRecord&) {};
 };
@@ -51,10 +56,20 @@ class Verbs {
   struct Offer;
   struct Promise;
 
+  std::string consider_patiently(const FilterArgs& args, VerbRecord& record);
+  /// The answer to filter as things stand. Contract: the view's mutex is held.
+  std::string consider(const FilterArgs& args, VerbRecord& record);
   Offer known_nodes(const FilterArgs& args) const;
   std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
   std::string score(const FilterArgs& args, VerbRecord& record);
-  std::string repeat_binding(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
+  std::string repeat_place(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
+  /// Why the pod's gang cannot be held now, whatever room there is; empty: it can, or there is none.
+  std::string_view gang_waits(const LivePod& pod, TimeNs now);
+  /// Holds a place for every pod of the gang that has none, or for none: false.
+  bool hold_gang(LivePod& pod, const Decision& decision, std::span<const NodeId> scope, TimeNs now, VerbRecord& record);
+  void release_gang(const LivePod& pod, TimeNs now);
+  std::string refuse_gang(const FilterArgs& args, std::string_view why, VerbRecord& record);
+  std::string decide(const FilterArgs& args, LivePod& pod, TimeNs now, VerbRecord& record);
   std::string answer(const FilterArgs& args, LivePod& pod, const Offer& offer, TimeNs now, VerbRecord& record);
   /// Makes sure that the pod holds the node; empty error: it does.
   std::string promise(const BindArgs& args, Promise& promise);
@@ -67,6 +82,7 @@ class Verbs {
   ClusterView& view_;
   std::mutex& mutex_;
   PodApi& api_;
+  std::chrono::steady_clock::time_point patient_from_;  ///< guarded by mutex_
 };
 
 }  // namespace gpusched::extender

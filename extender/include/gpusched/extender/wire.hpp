@@ -41,8 +41,9 @@ struct PodObject {
   bool has_scheduling_group = false;  ///< spec.schedulingGroup names one: kube-scheduler's own gang cycle places it
   std::int64_t creation_s = 0;  ///< metadata.creationTimestamp, seconds since 1970; 0 = absent or no RFC 3339 time
   PodSpec spec;
-  bool names_gpu = false;  ///< gpusched::names_gpu(spec)
-  std::string pod_group;   ///< spec.schedulingGroup.podGroupName, or gang_name(spec)
+  bool names_gpu = false;      ///< gpusched::names_gpu(spec)
+  std::string pod_group;       ///< spec.schedulingGroup.podGroupName, or gang_name(spec)
+  std::int64_t gang_size = 0;  ///< gpusched::gang_size(spec)
 
   friend bool operator==(const PodObject&, const PodObject&) = default;
 };

@@ -14,14 +14,9 @@
 #include "gpusched/engine/resource_choice.hpp"
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/policy/registry.hpp"
+#include "gpusched/reshape/actuation.hpp"
 
 namespace gpusched {
-
-/// How partitions change in the cluster.
-enum class Actuation : std::uint8_t {
-  per_instance,  ///< single instances come and go beside running ones (driver, DRA)
-  drain_gpu,     ///< a GPU that changes must be empty (mig-parted): all its pods are restarted
-};
 
 /// When the engine may move pods that run. docs/reshape-on-block.md
 struct ReshapeOptions {
@@ -90,6 +85,15 @@ class Engine {
   /// True: decide() would refuse this request as it did when it was last asked, because no GPU that changed since takes
   /// it. False says nothing. Only for jobs that state intent under a policy that chooses modes; cheap.
   bool still_refused(RequestClassId request);
+  /// Whether a running pod may be moved now: it holds one instance alone, is neither of class dev nor burst, is not
+  /// being moved, and its cool-down is over. An instance that a choice of mode made may move where neither a layout nor
+  /// pools say where it lies; for a blocked request only those that were asked for by profile do.
+  bool may_move(PodId pod, TimeNs now) const;
+  /// Whether the pod may be moved and its new place takes it now. The error names what stands against it.
+  Status check_move(const PodMove& move, TimeNs now);
+  /// Whether the GPUs of one model that take instances have, together, as many free placement units as the request
+  /// needs, a whole GPU where it names no profile: a refusal is then one that moves may cure.
+  bool free_units_suffice(RequestClassId request);
   /// All or nothing for pods that are submitted and pending: every decision is a Bind, or there is one, which says why
   /// the first pod that found no place has none. Commit them in this order.
   std::vector<Decision> decide_gang(std::span<const PodId> pods, TimeNs now);
@@ -121,6 +125,8 @@ class Engine {
   Decision refuse(RequestClassId request, const RejectCounts& reasons) const;
   std::optional<ReshapeThenBind> find_move(RequestClassId request, TimeNs now,
                                            std::optional<std::span<const NodeId>> scope);
+  /// Placement units that the request needs on GPUs of the model; 0: it needs none, or the model cannot serve it.
+  int units_wanted(RequestClassId request, std::uint16_t model);
   /// Moves the pod of the decision, where what it promises to `pod` will then be free.
   Status apply_move(PodId pod, const ReshapeThenBind& decision, TimeNs now);
   std::optional<PreemptThenBind> find_preemption(RequestClassId request, std::optional<std::span<const NodeId>> scope);

@@ -80,4 +80,9 @@ bool names_gpu(const PodSpec& pod);
 /// `spec.schedulingGroup` is no part of a PodSpec.
 std::string_view gang_name(const PodSpec& pod);
 
+/// How many pods the pod's gang needs at once, by annotation or by coscheduling's label
+/// `pod-group.scheduling.sigs.k8s.io/min-available`; 0 = not said.
+std::int64_t gang_size(const PodSpec& pod);
+inline constexpr std::string_view gang_size_annotation = "gpusched.io/gang-size";
+
 }  // namespace gpusched

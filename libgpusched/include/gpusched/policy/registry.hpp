@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -41,6 +42,8 @@ Result<const PolicyInfo*> find_policy(std::string_view name);
 struct PolicyChoice {
   std::string name;
   PolicyParameters parameters;  ///< as given, defaults not filled in
+  /// Makes a policy that is not in the table, for the seed; the name is then its own. Empty: the table's.
+  std::function<Result<std::unique_ptr<PlacementPolicy>>(std::uint64_t seed)> make{};
 };
 Result<PolicyChoice> parse_policy(std::string_view text);
 

@@ -7,17 +7,11 @@
 
 #include "gpusched/base/ids.hpp"
 #include "gpusched/base/result.hpp"
+#include "gpusched/reshape/actuation.hpp"
 #include "gpusched/reshape/gpu_layout.hpp"
 #include "gpusched/reshape/reshape_cost.hpp"
 
 namespace gpusched {
-
-/// How a cluster can change partitions.
-enum class Actuation : std::uint8_t {
-  per_instance,  ///< driver, DRA: one instance at a time, its neighbours run on
-  drain_gpu,     ///< mig-parted: the GPU is drained, then gets a whole new geometry
-};
-const char* to_string(Actuation actuation);
 
 enum class ReshapeStepKind : std::uint8_t {
   create_instance,

@@ -10,6 +10,9 @@ namespace gpusched::sim {
 /// The summary as a JSON object; keys are the field names of Summary.
 std::string summary_json(const Summary& summary);
 
+/// Devices of a job: "0:460" (share of GPU 0), "3@4+2" (instance on GPU 3, units 4 and 5), joined by '|'.
+std::string gpus_text(const GpuAssignments& gpus);
+
 /// How a run was made, as far as its result does not say.
 struct RunNote {
   std::string policy;        ///< as typed; empty = unknown

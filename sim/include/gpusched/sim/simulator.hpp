@@ -11,6 +11,7 @@
 #include "gpusched/engine/engine.hpp"
 #include "gpusched/sim/execution/execution_options.hpp"
 #include "gpusched/sim/execution/execution_summary.hpp"
+#include "gpusched/sim/reshape_simulation.hpp"
 #include "gpusched/sim/trace.hpp"
 
 namespace gpusched::sim {
@@ -21,14 +22,6 @@ enum class QueueDiscipline {
   fifo,      ///< waits; nobody overtakes the first in line of its priority
   backfill,  ///< waits; whoever fits may start
   lines,     ///< waits in the line of its priority, of which the first 60 are tried; whoever fits may start
-};
-
-/// Which pods may be moved so that a blocked one fits, and what a move takes in this world. docs/reshape-on-block.md
-struct ReshapeSimulation {
-  ReshapeOptions rules{};  ///< of the engine; off by default
-  TimeNs delay_ns = 0;     ///< a move takes so long, and both places are held meanwhile; 0: at once, at no cost
-  double failure = 0;      ///< probability that a move fails at its end; the pod then stays where it was
-  TimeNs restart_ns = 30 * ns_per_s;  ///< what a batch pod loses by a move that takes time
 };
 
 /// Everything that shapes one replay besides the trace.
@@ -50,9 +43,16 @@ struct SimulationOptions {
   ExecutionOptions execution{};          ///< of traces with job profiles
 };
 
+/// What suits the trace where the user does not say. With job profiles: the queue `lines`, and no mix, since hardly two
+/// requests are alike. Without: backfill, and the trace's own mix.
+SimulationOptions usual_options(const Trace& trace);
+
 /// How a job ended.
 enum class JobOutcome : std::uint8_t { waiting, running, finished, rejected, infeasible, abandoned, lost };
 const char* to_string(JobOutcome outcome);
+
+/// Why a decision gives no place: the reason that holds for most nodes. None where it gives one.
+RejectReason main_reason(const Decision& decision);
 
 /// What became of one job (its first replica stands for a gang).
 struct JobResult {
@@ -103,6 +103,7 @@ struct Summary {
   std::int64_t waiting = 0, running = 0, evictions = 0, preemptions = 0;
   std::int64_t reshapes = 0, reshapes_failed = 0;  ///< moves that ended well, and not
   std::int64_t reshape_restarts = 0;               ///< pods that lost time by moves, their own or on their GPU
+  ReshapeTriggerCounts triggers;
   std::int64_t decisions = 0;
   double acceptance = 0;          ///< by count, after the warm-up
   double acceptance_by_size = 0;  ///< weighted by GPUs (MIG: slices)

@@ -132,7 +132,7 @@ func measureTurn(ctx context.Context, o options, plane *harness.ControlPlane, ro
 	next := 1
 	for _, program := range o.programs {
 		for _, candidates := range o.candidates {
-			extender, err := plane.StartExtender(ctx, program, candidates)
+			extender, err := plane.StartExtender(ctx, program, harness.ExtenderOptions{Candidates: candidates})
 			if err != nil {
 				return err
 			}
@@ -159,7 +159,10 @@ func measureRun(ctx context.Context, o options, plane *harness.ControlPlane, ext
 	if err != nil {
 		return 0, err
 	}
-	config := harness.SchedulerConfig{PercentageOfNodesToScore: o.percentage, ExtenderURL: extenderURL}
+	config := harness.SchedulerConfig{PercentageOfNodesToScore: o.percentage}
+	if extenderURL != "" {
+		config.Extenders = append(config.Extenders, harness.GpuschedEntry(extenderURL))
+	}
 	if err := plane.StartScheduler(ctx, config); err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-#include "explanation_text.hpp"
+#include "gpusched/sim/explanation_text.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace gpusched::cli {
+namespace gpusched::sim {
 
 namespace {
 
@@ -21,7 +21,7 @@ std::string fixed(double value, int digits) {
 
 std::string gpus(std::int64_t millionths) { return fixed(static_cast<double>(millionths) / 1e6, 4); }
 
-std::string place_text(const sim::ExplainedDecision& explained, const Candidate& place) {
+std::string place_text(const ExplainedDecision& explained, const Candidate& place) {
   std::string text = explained.node_names[place.node.value];
   for (const GpuAssignment& part : place.gpus) {
     text += " GPU " + std::to_string(part.gpu);
@@ -79,7 +79,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   return text.str();
 }
 
-std::string modes_text(const sim::ExplainedDecision& explained) {
+std::string modes_text(const ExplainedDecision& explained) {
   std::vector<const ModeOption*> options;
   for (const ModeOption& option : explained.explanation.modes) {
     options.push_back(&option);
@@ -125,7 +125,7 @@ std::string asks_text(const Explanation& explanation) {
 
 }  // namespace
 
-std::string explanation_text(const std::string& job, const sim::ExplainedDecision& explained) {
+std::string explanation_text(const std::string& job, const ExplainedDecision& explained) {
   const Explanation& explanation = explained.explanation;
   std::string text = (job.empty() ? "a job" : "job " + job) + " at " +
                      fixed(static_cast<double>(explained.time_ns) / 1e9, 3) + " s: " + to_string(explanation.answer);
@@ -148,7 +148,7 @@ std::string explanation_text(const std::string& job, const sim::ExplainedDecisio
                               : "would change the answer, smallest first:\n" + aligned(rows));
 }
 
-std::string explanation_json(const std::string& job, const sim::ExplainedDecision& explained) {
+std::string explanation_json(const std::string& job, const ExplainedDecision& explained) {
   const Explanation& explanation = explained.explanation;
   Json json;
   json["job"] = job.empty() ? Json(nullptr) : Json(job);
@@ -198,4 +198,4 @@ std::string explanation_json(const std::string& job, const sim::ExplainedDecisio
   return json.dump(2) + "\n";
 }
 
-}  // namespace gpusched::cli
+}  // namespace gpusched::sim

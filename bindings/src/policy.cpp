@@ -1,0 +1,301 @@
+#include <algorithm>
+#include <cmath>
+
+#include "gpusched/filter/request_filter.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/policy/registry.hpp"
+#include "gpusched/sim/readers/gtf_names.hpp"
+
+#include "bindings.hpp"
+
+namespace gpusched::python {
+
+namespace {
+
+/// Costs of a policy in Python may have fractions; they are compared in millionths.
+constexpr double units_per_cost = 1e6;
+constexpr double most_cost = 1e12;
+
+/// What one call of score() sees: the nodes to score and the request. Good for the length of the call.
+class NodesView {
+ public:
+  NodesView(const ScoringContext& context, RequestClassId request, const NodeBatch& nodes)
+      : context_(&context), request_(request), nodes_(&nodes) {}
+
+  void close() { nodes_ = nullptr; }
+  std::size_t size() const { return nodes().size(); }
+  const GpuRequest& request() const { return nodes(), context_->state.request(request_); }
+
+  /// Largest number of GPUs of a node here.
+  std::size_t width() const {
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < size(); ++i) {
+      most = std::max(most, nodes()[i].gpus.size());
+    }
+    return most;
+  }
+  /// Shape (nodes,): `value(node)`.
+  template <typename Value>
+  py::array_t<std::int64_t> by_node(Value value) const {
+    py::array_t<std::int64_t> result(static_cast<py::ssize_t>(size()));
+    for (std::size_t i = 0; i < size(); ++i) {
+      result.mutable_at(i) = value(nodes()[i]);
+    }
+    return result;
+  }
+  /// Shape (nodes, width()): `value(node, gpu)`, -1 behind a node's last GPU.
+  template <typename Value>
+  py::array_t<std::int64_t> by_gpu(Value value) const {
+    const std::size_t columns = width();
+    py::array_t<std::int64_t> result({size(), columns});
+    for (std::size_t i = 0; i < size(); ++i) {
+      for (std::size_t gpu = 0; gpu < columns; ++gpu) {
+        const NodeState& node = nodes()[i];
+        result.mutable_at(i, gpu) = gpu < node.gpus.size() ? value(node, node.gpus[gpu]) : -1;
+      }
+    }
+    return result;
+  }
+
+ private:
+  const NodeBatch& nodes() const {
+    if (nodes_ == nullptr) {
+      raise({.code = ErrorCode::invalid_argument,
+             .message = "this view was of a call of score() that has returned",
+             .file = {},
+             .line = 0,
+             .remedy = "Copy what you need of it during the call"});
+    }
+    return *nodes_;
+  }
+
+  const ScoringContext* context_;
+  RequestClassId request_;
+  const NodeBatch* nodes_;
+};
+
+[[noreturn]] void refuse_scores(const std::string& why) {
+  raise({.code = ErrorCode::invalid_argument,
+         .message = "score() returned " + why,
+         .file = {},
+         .line = 0,
+         .remedy = "Return one finite cost per node, an array of shape (len(view),), or one per GPU, of shape "
+                   "(len(view), GPUs); smaller is better"});
+}
+
+std::int64_t to_units(double cost) {
+  if (!(std::abs(cost) <= most_cost)) {
+    refuse_scores("the cost " + std::to_string(cost));
+  }
+  return static_cast<std::int64_t>(std::llround(cost * units_per_cost));
+}
+
+/// A policy whose scores come from a Python object.
+class PythonPolicy final : public PlacementPolicy {
+ public:
+  PythonPolicy(PolicyTraits traits, std::shared_ptr<py::object> policy)
+      : PlacementPolicy(std::move(traits)), policy_(std::move(policy)) {}
+
+  void on_arrival(const ScoringContext&, RequestClassId) override { start_new_epoch(); }
+
+  void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
+                   std::span<NodeScore> scores) override {
+    const py::gil_scoped_acquire acquire;
+    auto view = std::make_shared<NodesView>(context, id, nodes);
+    const py::object returned = [&] {
+      try {
+        py::object result = policy_->attr("score")(view);
+        view->close();
+        return result;
+      } catch (...) {
+        view->close();
+        throw;
+      }
+    }();
+    take(returned, context.state.request(id), nodes, scores);
+  }
+
+ private:
+  static void take(const py::object& returned, const GpuRequest& request, const NodeBatch& nodes,
+                   std::span<NodeScore> scores) {
+    const auto costs = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(returned);
+    if (!costs) {
+      PyErr_Clear();
+      refuse_scores("a " + std::string(py::str(py::type::of(returned).attr("__name__"))) + ", which is no array");
+    }
+    const auto count = static_cast<py::ssize_t>(nodes.size());
+    const bool by_gpu = costs.ndim() == 2;
+    if ((costs.ndim() != 1 && !by_gpu) || costs.shape(0) != count) {
+      refuse_scores("an array of shape " + std::string(py::str(py::object(costs.attr("shape")))) + " for " +
+                    std::to_string(nodes.size()) + " nodes");
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      scores[i] = {};
+      if (by_gpu) {
+        choose_gpu(costs, i, request, nodes[i], scores[i]);
+      } else {
+        scores[i].cost = to_units(costs.at(i));
+        scores[i].gpu = takes_share(request) ? tightest_gpu(request, nodes[i]) : std::uint16_t{0};
+      }
+    }
+  }
+
+  static bool takes_share(const GpuRequest& request) { return request.num_gpu == 1 && request.mig_profile.empty(); }
+
+  /// The cheapest GPU that takes the share; for other requests the cheapest one at all stands for the node.
+  static void choose_gpu(const py::array_t<double>& costs, std::size_t row, const GpuRequest& request,
+                         const NodeState& node, NodeScore& score) {
+    score.cost = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t gpu = 0; gpu < node.gpus.size(); ++gpu) {
+      if (static_cast<py::ssize_t>(gpu) >= costs.shape(1)) {
+        refuse_scores("too few columns");
+      }
+      if (takes_share(request) && !share_fits(request, node, node.gpus[gpu])) {
+        continue;
+      }
+      const std::int64_t cost = to_units(costs.at(row, gpu));
+      if (cost < score.cost) {
+        score.cost = cost;
+        score.gpu = static_cast<std::uint16_t>(gpu);
+      }
+    }
+    if (node.gpus.empty()) {
+      score.cost = 0;
+    }
+  }
+
+  std::shared_ptr<py::object> policy_;
+};
+
+/// Engines die without the GIL.
+std::shared_ptr<py::object> held(const py::object& object) {
+  return {new py::object(object), [](py::object* last) {
+            const py::gil_scoped_acquire acquire;
+            delete last;
+          }};
+}
+
+std::string_view word_or(std::string_view word, std::string_view otherwise) { return word.empty() ? otherwise : word; }
+
+void bind_request(py::module_& module) {
+  py::class_<GpuRequest>(module, "Request", "What one pod asks for. Read only.")
+      .def_readonly("cpu_milli", &GpuRequest::cpu_milli)
+      .def_readonly("memory_mib", &GpuRequest::memory_mib)
+      .def_readonly("num_gpu", &GpuRequest::num_gpu, "Devices or MIG instances; 0: CPU only.")
+      .def_readonly("gpu_milli", &GpuRequest::gpu_milli, "Share of each device in thousandths; 1000: whole.")
+      .def_readonly("gpu_memory_mib", &GpuRequest::gpu_memory_mib, "0: not stated.")
+      .def_readonly("mig_profile", &GpuRequest::mig_profile, "Empty: no MIG instance.")
+      .def_readonly("priority", &GpuRequest::priority)
+      .def_readonly("max_slowdown", &GpuRequest::max_slowdown, "0: not stated.")
+      .def_readonly("job_profile", &GpuRequest::job_profile)
+      .def_property_readonly(
+          "mode",
+          [](const GpuRequest& request) { return word_or(sim::find_word(sim::mode_names, request.mode), "unstated"); })
+      .def_property_readonly("job_class", [](const GpuRequest& request) {
+        return word_or(sim::find_word(sim::class_names, request.job_class), "unknown");
+      });
+}
+
+void bind_view(py::module_& module) {
+  py::class_<NodesView, std::shared_ptr<NodesView>>(
+      module, "NodesView",
+      "The nodes that a policy scores: states of nodes that take the request, each one once.\n\n"
+      "Arrays by node have the shape (len(view),), arrays by GPU (len(view), most GPUs of a node), -1 behind a node's\n"
+      "last GPU. Good only during the call of score().")
+      .def("__len__", &NodesView::size)
+      .def_property_readonly("request", [](const NodesView& view) { return view.request(); })
+      .def_property_readonly(
+          "cpu_free_milli",
+          [](const NodesView& view) { return view.by_node([](const NodeState& node) { return node.cpu_free_milli; }); },
+          "By node.")
+      .def_property_readonly(
+          "memory_free_mib",
+          [](const NodesView& view) {
+            return view.by_node([](const NodeState& node) { return node.memory_free_mib; });
+          },
+          "By node.")
+      .def_property_readonly(
+          "gpu_model",
+          [](const NodesView& view) {
+            return view.by_node(
+                [](const NodeState& node) { return node.gpus.empty() ? -1 : std::int64_t{node.gpus[0].model}; });
+          },
+          "By node: index into gpu_models(); -1 without GPUs.")
+      .def_property_readonly(
+          "gpu_free_milli",
+          [](const NodesView& view) {
+            return view.by_gpu(
+                [](const NodeState&, const GpuState& gpu) { return std::int64_t{gpu.shareable_milli()}; });
+          },
+          "By GPU: thousandths that shares and whole requests can still take.")
+      .def_property_readonly(
+          "gpu_memory_free_mib",
+          [](const NodesView& view) {
+            return view.by_gpu([](const NodeState&, const GpuState& gpu) { return std::int64_t{gpu.free_memory_mib}; });
+          },
+          "By GPU.")
+      .def_property_readonly(
+          "mig_occupancy",
+          [](const NodesView& view) {
+            return view.by_gpu([](const NodeState&, const GpuState& gpu) { return std::int64_t{gpu.mig_occupancy}; });
+          },
+          "By GPU: occupied placement units, bit i = unit i.")
+      .def_property_readonly(
+          "fits",
+          [](const NodesView& view) {
+            const GpuRequest& request = view.request();
+            return view.by_gpu([&](const NodeState& node, const GpuState& gpu) {
+              return std::int64_t{share_fits(request, node, gpu)};
+            });
+          },
+          "By GPU: 1 where the requested share fits.");
+}
+
+}  // namespace
+
+PolicyChoice policy_from(const py::dict& settings) {
+  const auto name = settings["policy"].cast<std::string>();
+  const py::object object = settings["policy_object"];
+  if (object.is_none()) {
+    PolicyChoice choice = unwrap(parse_policy(name));
+    for (const auto& [parameter, value] : settings["policy_parameters"].cast<PolicyParameters>()) {
+      choice.parameters[parameter] = value;
+    }
+    return choice;
+  }
+  PolicyTraits traits{.view = {.gpu_identity = GpuIdentity::positional}};
+  traits.follows_arrivals = object.attr("rescore_on_arrival").cast<bool>();
+  return {.name = name,
+          .parameters = {},
+          .make = [traits, policy = held(object)](std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
+            return std::unique_ptr<PlacementPolicy>(std::make_unique<PythonPolicy>(traits, policy));
+          }};
+}
+
+void bind_policy(py::module_& module) {
+  bind_request(module);
+  bind_view(module);
+  module.def(
+      "check_policy",
+      [](const std::string& text, const PolicyParameters& parameters) {
+        PolicyChoice choice = unwrap(parse_policy(text));
+        for (const auto& [name, value] : parameters) {
+          choice.parameters[name] = value;
+        }
+        unwrap(make_policy(choice, 0));
+      },
+      py::arg("text"), py::arg("parameters"));
+  module.def("policies", [] {
+    py::list list;
+    for (const PolicyInfo& row : policies()) {
+      py::dict parameters;
+      for (const PolicyParameter& parameter : row.parameters) {
+        parameters[py::str(parameter.name.data(), parameter.name.size())] = parameter.default_value;
+      }
+      list.append(py::make_tuple(row.name, row.description, parameters));
+    }
+    return list;
+  });
+}
+
+}  // namespace gpusched::python
