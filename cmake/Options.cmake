@@ -26,6 +26,16 @@ elseif(PROJECT_IS_TOP_LEVEL AND NOT DEFINED GPUSCHED_BUILD_PYTHON)
 endif()
 option(GPUSCHED_BUILD_PYTHON "Build the extension module of the Python package" ${gpusched_python_default})
 option(GPUSCHED_BUILD_CLI "Build gpusched-sim" ${gpusched_rest_default})
+# `gpusched-sim report` carries uPlot, which `tools/setup report` installs: on where it is found, unless said otherwise.
+find_path(GPUSCHED_UPLOT_DIR dist/uPlot.iife.min.js NO_DEFAULT_PATH
+  PATHS "$ENV{XDG_CACHE_HOME}/gpusched-ui/node_modules/uplot" "$ENV{HOME}/.cache/gpusched-ui/node_modules/uplot"
+  DOC "Folder of the npm package uplot")
+mark_as_advanced(GPUSCHED_UPLOT_DIR)
+set(gpusched_report_default OFF)
+if(GPUSCHED_UPLOT_DIR)
+  set(gpusched_report_default ON)
+endif()
+option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
 option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${gpusched_rest_default})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)

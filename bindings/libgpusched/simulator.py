@@ -123,7 +123,7 @@ class Result:
         return self._tables[name]
 
     def write(self, directory: str | os.PathLike[str]) -> None:
-        """summary.json, jobs.csv and timeline.csv, as ``gpusched-sim run --out`` writes them."""
+        """The files that ``gpusched-sim run --out`` writes and ``gpusched-sim report`` reads."""
         self._data.write(os.fspath(directory))
 
     def __repr__(self) -> str:

@@ -280,6 +280,23 @@ CLI::App* add_exact_command(CLI::App& app, ExactArguments& exact) {
   return command;
 }
 
+constexpr const char* report_examples = R"(Examples:
+  gpusched-sim run --trace traces/mixed-day --policy placeable_online --out results
+  gpusched-sim report results -o report.html
+  gpusched-sim compare --trace traces/mixed-day --policy fgd,buddy,placeable_online --seeds 5 --out runs.csv
+  gpusched-sim report results --compare runs.csv -o report.html)";
+
+CLI::App* add_report_command(CLI::App& app, ReportArguments& report) {
+  CLI::App* command =
+      app.add_subcommand("report", "one page with charts and GPU map of a run, for any browser, offline");
+  command->add_option("directory", report.directory, "what `run --out` wrote")->required();
+  command->add_option("-o,--out", report.out, "file; - = stdout")->capture_default_str();
+  command->add_option("--compare", report.comparison, "a file that `compare --out` wrote: policies side by side");
+  command->add_option("--title", report.title, "of the page; default: the name of the folder");
+  command->footer(report_examples);
+  return command;
+}
+
 /// Puts the options of a YAML or JSON file in front of the typed ones, which win.
 std::vector<std::string> with_config_file(const std::vector<std::string>& words) {
   std::vector<std::string> result;
@@ -326,7 +343,8 @@ void build(CLI::App& app, Arguments& arguments) {
   run->add_option("--policy", arguments.run.policy, "POLICY or POLICY:NAME=VALUE,...; see 'list policies'")
       ->check(check_policy)
       ->capture_default_str();
-  run->add_option("--out", arguments.run.out, "directory for summary.json, jobs.csv, timeline.csv");
+  run->add_option("--out", arguments.run.out,
+                  "directory for the results, such as summary.json and jobs.csv; `report` reads it");
   run->add_option("--event-log", arguments.run.event_log, "write every event and decision as JSON lines; - = stdout");
   run->add_option("--curve", arguments.run.curve, "write allocation and fragmentation over arrived demand, 0..130 %");
   run->add_option("--replay", arguments.run.replay_log, "check an event log: compute every decision anew");
@@ -371,6 +389,8 @@ void build(CLI::App& app, Arguments& arguments) {
   CLI::App* explain = add_explain_command(app, arguments.explain);
   CLI::App* exact = add_exact_command(app, arguments.exact);
 
+  CLI::App* report = add_report_command(app, arguments.report);
+
   CLI::App* list =
       app.add_subcommand("list", "what there is: policies, models, profiles, formats, generators, slowdown");
   list->add_option("what", arguments.list.what, "policies | models | profiles | formats | generators | slowdown")
@@ -379,7 +399,7 @@ void build(CLI::App& app, Arguments& arguments) {
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, exact, list}) {
+  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, exact, report, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

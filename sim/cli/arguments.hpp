@@ -99,6 +99,11 @@ struct ExactArguments {
   bool json = false;
 };
 
+struct ReportArguments {
+  std::string directory, comparison, title;
+  std::string out = "report.html";
+};
+
 struct ListArguments {
   std::string what, name;
   bool json = false;
@@ -117,6 +122,7 @@ struct Arguments {
   ReshapeArguments reshape;
   ExplainArguments explain;
   ExactArguments exact;
+  ReportArguments report;
   ListArguments list;
 };
 

@@ -14,6 +14,7 @@ Status fit(const FitArguments& arguments);
 Status reshape(const ReshapeArguments& arguments);
 Status explain(const ExplainArguments& arguments);
 Status exact(const ExactArguments& arguments);
+Status report(const ReportArguments& arguments);
 Status list(const ListArguments& arguments);
 
 }  // namespace gpusched::cli

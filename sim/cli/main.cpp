@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     if (arguments.command == "reshape") status = cli::reshape(arguments.reshape);
     if (arguments.command == "explain") status = cli::explain(arguments.explain);
     if (arguments.command == "exact") status = cli::exact(arguments.exact);
+    if (arguments.command == "report") status = cli::report(arguments.report);
     if (arguments.command == "list") status = cli::list(arguments.list);
     if (!status) {
       std::cerr << "gpusched-sim: " << status.error().to_string() << "\n";

@@ -188,7 +188,10 @@ Status run(const RunArguments& arguments) {
     }
   }
   if (!arguments.out.empty()) {
-    if (Status written = sim::write_results(arguments.out, trace, result.value()); !written) {
+    if (Status written =
+            sim::write_results(arguments.out, trace, result.value(),
+                               {.policy = arguments.policy, .given_order = !options.arrival_order.empty()});
+        !written) {
       return written;
     }
   }

@@ -278,6 +278,11 @@ void Replay::start(std::uint32_t unit, std::span<const Decision> decisions) {
     if (result.start_ns < 0) {
       ++result_.summary.accepted;
       result.first_start_ns = now_;
+      if (const TimeNs waited_ns = now_ - units_[unit].submit_ns; waited_ns > 0) {
+        WaitCount& waits = result_.waits[static_cast<std::size_t>(result.reason)];
+        ++waits.jobs;
+        waits.wait_s += static_cast<double>(waited_ns) / static_cast<double>(ns_per_s);
+      }
     }
     if (result.evictions == 0 && units_[unit].counts) {
       metrics_.count_accepted(spec_of_pod_[pods[i].value], 1);

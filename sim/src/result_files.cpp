@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "result_context.hpp"
+
 namespace gpusched::sim {
 
 namespace {
@@ -271,7 +273,8 @@ Status write_text(const std::string& path, const std::string& text) {
   return file.close();
 }
 
-Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result) {
+Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result,
+                     const RunNote& note) {
   std::error_code problem;
   std::filesystem::create_directories(directory, problem);
   if (problem) {
@@ -279,7 +282,10 @@ Status write_results(const std::string& directory, const Trace& trace, const Sim
   }
   for (const Status& status :
        {write_text(directory + "/summary.json", summary_json(result.summary)),
-        write_jobs(directory + "/jobs.csv", trace, result), write_timeline(directory + "/timeline.csv", result)}) {
+        write_jobs(directory + "/jobs.csv", trace, result), write_timeline(directory + "/timeline.csv", result),
+        write_text(directory + "/nodes.csv", nodes_csv(trace, note)),
+        write_text(directory + "/demand.csv", demand_csv(trace, result, note)),
+        write_text(directory + "/waits.csv", waits_csv(result))}) {
     if (!status) {
       return status;
     }

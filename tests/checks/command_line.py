@@ -7,6 +7,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 # Arguments -> exit code (0 ok, 1 failed, 2 usage) and words that standard error must hold.
 CASES = [
@@ -56,6 +57,8 @@ CASES = [
     (["exact", "--generate", "0,gpus=1"], 1, ["gpus=1", "at least 2"]),
     (["exact", "--generate", "0", "--solver", "nope"], 2, ["nope", "cbc"]),
     (["exact"], 1, ["--generate"]),
+    (["report"], 2, ["directory"]),
+    (["report", "results", "--nope"], 2, ["--nope"]),
     ([], 2, []),
 ]
 
@@ -63,6 +66,25 @@ CASES = [
 def run(program, folder, arguments, text=None, path=os.environ["PATH"]):
     environment = {**os.environ, "PATH": path}
     return subprocess.run([program, *arguments], cwd=folder, input=text, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def check_report(program, folder):
+    """A run, its report to a file and to stdout; a program built without the page says how to get it."""
+    with tempfile.TemporaryDirectory() as place:
+        run(program, folder, ["run", "--trace", "traces/tiny", "--policy", "best_fit", "--out", f"{place}/results"])
+        made = run(program, folder, ["report", f"{place}/results", "-o", f"{place}/page.html"])
+        if "tools/setup report" in made.stderr:
+            print("built without the report page")
+            return [] if made.returncode == 1 else [f"report without page: {made.returncode}"]
+        printed = run(program, folder, ["report", f"{place}/results", "-o", "-"])
+        missing = run(program, folder, ["report", f"{place}/no-such-folder"])
+        findings = []
+        with open(f"{place}/page.html", encoding="utf-8") as file:
+            if made.returncode != 0 or not printed.stdout.startswith("<!DOCTYPE html>") or file.read() != printed.stdout:
+                findings.append(f"report: {made.returncode}, {made.stderr}")
+        if missing.returncode != 1 or "no-such-folder/summary.json" not in missing.stderr:
+            findings.append(f"report of a missing folder: {missing.returncode}, {missing.stderr}")
+        return findings
 
 
 def main():
@@ -80,7 +102,8 @@ def main():
     without = run(program, folder, ["exact", "--generate", "0,gpus=2,jobs=6"], path="/nonexistent")
     if without.returncode != 1 or "coinor-cbc" not in without.stderr:
         findings.append(f"exact without a solver on PATH: {without.returncode}, {without.stderr}")
-    print("\n".join(findings) or f"{len(CASES) + 2} command lines as expected")
+    findings += check_report(program, folder)
+    print("\n".join(findings) or f"{len(CASES) + 3} command lines as expected")
     return 1 if findings else 0
 
 

@@ -13,9 +13,16 @@ std::string summary_json(const Summary& summary);
 /// Devices of a job: "0:460" (share of GPU 0), "3@4+2" (instance on GPU 3, units 4 and 5), joined by '|'.
 std::string gpus_text(const GpuAssignments& gpus);
 
-/// Writes summary.json, jobs.csv and timeline.csv into the directory, which is made where it is missing.
-/// Columns: docs/formats/results.md.
-Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result);
+/// How a run was made, as far as its result does not say.
+struct RunNote {
+  std::string policy;        ///< as typed; empty = unknown
+  bool given_order = false;  ///< jobs came one per second in a given order
+};
+
+/// Writes summary.json, jobs.csv, timeline.csv, nodes.csv, demand.csv and waits.csv into the directory, which is made
+/// where it is missing. Columns: docs/formats/results.md.
+Status write_results(const std::string& directory, const Trace& trace, const SimulationResult& result,
+                     const RunNote& note = {});
 
 /// Writes the text to the file, or to stdout for "-".
 Status write_text(const std::string& path, const std::string& text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -123,12 +124,20 @@ struct Summary {
   RejectCounts rejected_by_reason{};          ///< jobs refused for good, by the reason that held for most nodes
 };
 
+/// Jobs that waited before they started, and how long all together.
+struct WaitCount {
+  std::int64_t jobs = 0;
+  double wait_s = 0;
+};
+
 /// The result of a replay.
 struct SimulationResult {
   Summary summary;
   std::vector<JobResult> jobs;        ///< in order of the trace, or of the given arrival order
   std::vector<JobAccount> accounts;   ///< as jobs; empty without job profiles
   std::vector<TimelineRow> timeline;  ///< at most about 1,000 rows, evenly spaced in time
+  /// By the reason of the last refusal before the first start; none: it was behind others and not tried.
+  std::array<WaitCount, reject_reason_count> waits{};
 };
 
 /// Listens to a replay. The event log, the curve and the tests do.
