@@ -62,6 +62,15 @@ def test_demand_counts_shares_replicas_and_who_stays():
     assert rows[15.0]["arrived_gpus"] == 2.75 and rows[15.0]["offered_gpus"] == 2
 
 
+def test_demand_is_what_the_results_have(tmp_path):
+    # Shares, gangs, replicas, MIG instances of two models, and who stays.
+    result = gs.Simulator(None, gs.Trace.generate("mixed-day", seed=1)).run()
+    result.write(tmp_path)
+    written = pandas.read_csv(tmp_path / "demand.csv")
+    for name in result.demand.columns:
+        assert np.allclose(result.demand[name], written[name], rtol=0, atol=1e-6), name
+
+
 def test_allocation_over_demand(result, ax):
     assert plot.allocation(result, ax=ax) is ax
     shown = lines(ax)
@@ -147,6 +156,13 @@ def test_tables_do_as_well(result, tmp_path, ax):
         plot.utilisation(timeline, ax=ax)
     with pytest.raises(gs.InvalidArgumentError, match="column 'arrived_gpus' is missing"):
         plot.allocation(timeline, gpus=32, ax=ax)
+    ax.clear()
+    both = timeline.merge(pandas.read_csv(tmp_path / "demand.csv").drop_duplicates(), on="time_s")
+    assert list(lines(plot.allocation(both, gpus=32, ax=ax))) == [
+        "allocated",
+        "demanded",
+        "fragmented",
+    ]
 
 
 def test_comparison_has_the_intervals_of_the_command_line(gpusched_sim, ax):
