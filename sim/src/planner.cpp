@@ -1,0 +1,437 @@
+#include "gpusched/sim/planner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "gpusched/base/check.hpp"
+#include "gpusched/sim/student_t.hpp"
+
+#include "run_batch.hpp"
+
+namespace gpusched::sim {
+
+namespace {
+
+constexpr int scout_seeds = 2;  // enough to land near the boundary; the looks below correct it
+constexpr int first_look_seeds = 8;
+
+/// Each look at the data has half as many seeds again as the one before: few looks to pay for, few runs too many.
+int seeds_of_look(int look, int most) {
+  int seeds = first_look_seeds;
+  for (int i = 1; i < look && seeds < most; ++i) {
+    seeds += seeds / 2;
+  }
+  return std::min(seeds, most);
+}
+
+double mean_of(const std::vector<std::vector<double>>& runs, std::size_t metric) {
+  double sum = 0;
+  for (const std::vector<double>& run : runs) {
+    sum += run[metric];
+  }
+  return sum / static_cast<double>(runs.size());
+}
+
+/// Of the mean; 0 for a single run.
+double standard_error(const std::vector<std::vector<double>>& runs, std::size_t metric, double mean) {
+  const auto n = static_cast<double>(runs.size());
+  double squares = 0;
+  for (const std::vector<double>& run : runs) {
+    squares += (run[metric] - mean) * (run[metric] - mean);
+  }
+  return n > 1 ? std::sqrt(squares / (n - 1) / n) : 0;
+}
+
+/// Chance to see such runs if the expectation were on the other side of the bound.
+double doubt_of(const std::vector<std::vector<double>>& runs, const PlanTarget& target, bool holds) {
+  const auto n = static_cast<int>(runs.size());
+  const double mean = mean_of(runs, target.metric);
+  const double error = standard_error(runs, target.metric, mean);
+  const double inside = target.upper() ? target.bound - mean : mean - target.bound;
+  const double margin = holds ? inside : -inside;
+  double doubt = target.holds(mean) == holds ? 0 : 1;
+  if (error > 0) {
+    doubt = student_t_upper_tail(margin / error, n - 1);
+  }
+  // No more certain than a sign test: runs that are all alike do not exclude a rare day that is not.
+  return std::max(doubt, std::ldexp(1.0, -n));
+}
+
+class Planner {
+ public:
+  Planner(const std::vector<PlanKind>& kinds, const std::vector<PlanTarget>& targets, const PlanOptions& options,
+          const PlanEvaluation& evaluate, const PlanProgress& progress)
+      : kinds_(kinds), targets_(targets), options_(options), evaluate_(evaluate), progress_(progress) {
+    result_.kinds.resize(kinds.size());
+  }
+
+  Result<PlanResult> answer();
+
+ private:
+  struct Entry {
+    std::vector<std::vector<double>> runs;
+    bool meets = false, decided = false;
+    double doubt = 1;
+    int look = 0;  ///< the last one taken
+  };
+
+  double cost(const PlanCandidate& c) const { return kinds_[c.kind].cost_per_size * static_cast<double>(c.size); }
+  bool meets(std::size_t kind, std::int64_t size) const { return entries_.at({kind, size}).meets; }
+  bool decided(std::size_t kind, std::int64_t size) const { return entries_.at({kind, size}).decided; }
+  double allowed_doubt() const { return (1 - options_.confidence) / (2.0 * static_cast<double>(kinds_.size())); }
+
+  Status run(const std::vector<PlanCandidate>& candidates, int seeds);
+  void update(Entry& entry, int look);
+  Status probe(std::size_t kind, std::int64_t size, int look);
+  Status decide(std::size_t kind, std::int64_t size);
+  Status narrow(std::size_t kind, std::int64_t most, std::int64_t& size, std::int64_t step, int look);
+  bool settled(std::size_t kind, std::int64_t size, std::int64_t most) const;
+  Status settle(std::size_t kind, std::int64_t most);
+  Status enclose(std::size_t kind, std::int64_t size);
+  Status consider(std::size_t kind);
+  std::int64_t most_cheaper(std::size_t kind) const;
+  Status check_neighbours();
+  Status fill_frontier();
+  void conclude();
+
+  const std::vector<PlanKind>& kinds_;
+  const std::vector<PlanTarget>& targets_;
+  const PlanOptions& options_;
+  const PlanEvaluation& evaluate_;
+  const PlanProgress& progress_;
+  std::map<PlanCandidate, Entry> entries_;
+  PlanResult result_;
+};
+
+/// Brings every candidate that is not decided to at least so many seeds, all missing runs at once.
+Status Planner::run(const std::vector<PlanCandidate>& candidates, int seeds) {
+  std::vector<std::pair<PlanCandidate, std::size_t>> missing;
+  for (const PlanCandidate& candidate : candidates) {
+    const Entry& entry = entries_[candidate];
+    for (std::size_t i = entry.runs.size(); !entry.decided && i < static_cast<std::size_t>(seeds); ++i) {
+      missing.emplace_back(candidate, i);
+    }
+  }
+  std::vector<std::optional<Result<std::vector<double>>>> values(missing.size());
+  run_batch(
+      missing.size(), options_.threads,
+      [&](std::size_t i) { values[i] = evaluate_(missing[i].first, options_.first_seed + missing[i].second); },
+      [&](std::int64_t done, std::int64_t) {
+        if (progress_) {
+          progress_(result_.runs + done, missing.front().first);
+        }
+      });
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    if (!*values[i]) {
+      return values[i]->error();
+    }
+    entries_[missing[i].first].runs.push_back(std::move(*values[i]).value());
+    ++result_.runs;
+  }
+  for (const PlanCandidate& candidate : candidates) {
+    update(entries_[candidate], 0);
+  }
+  return {};
+}
+
+/// What the runs say. A look tests: each costs a part of the doubt allowed, 1/(look (look + 1)), which sums to 1.
+void Planner::update(Entry& entry, int look) {
+  if (entry.decided) {
+    return;
+  }
+  entry.meets = std::all_of(targets_.begin(), targets_.end(),
+                            [&](const PlanTarget& t) { return t.holds(mean_of(entry.runs, t.metric)); });
+  if (look <= entry.look) {
+    return;
+  }
+  entry.look = look;
+  double doubt = entry.meets ? 0 : 1;
+  for (const PlanTarget& target : targets_) {
+    const double one = doubt_of(entry.runs, target, entry.meets);
+    // To meet, all targets must hold: the weakest counts. To fail, one suffices, but it was picked from several.
+    doubt = entry.meets ? std::max(doubt, one) : std::min(doubt, static_cast<double>(targets_.size()) * one);
+  }
+  entry.doubt = std::min(1.0, doubt * look * (look + 1));
+  entry.decided = entry.doubt <= allowed_doubt();
+}
+
+/// Look 0 only scouts.
+Status Planner::probe(std::size_t kind, std::int64_t size, int look) {
+  const int seeds = look == 0 ? std::min(scout_seeds, options_.most_seeds) : seeds_of_look(look, options_.most_seeds);
+  if (Status done = run({{kind, size}}, seeds); !done) {
+    return done;
+  }
+  update(entries_[{kind, size}], look);
+  return {};
+}
+
+/// More seeds until the candidate is decided, or none are left.
+Status Planner::decide(std::size_t kind, std::int64_t size) {
+  for (int look = 1;; ++look) {
+    if (Status done = probe(kind, size, look); !done) {
+      return done;
+    }
+    if (decided(kind, size) || seeds_of_look(look, options_.most_seeds) == options_.most_seeds) {
+      return {};
+    }
+  }
+}
+
+/// From a guess to the smallest size up to `most` that meets the targets by what this look tells; most + 1: none. Steps
+/// double until the boundary lies between two sizes, then the gap is halved.
+Status Planner::narrow(std::size_t kind, std::int64_t most, std::int64_t& size, std::int64_t step, int look) {
+  std::int64_t fails = kinds_[kind].least - 1, holds = most + 1;
+  size = std::clamp(size, fails + 1, most);
+  while (holds - fails > 1) {
+    if (Status done = probe(kind, size, look); !done) {
+      return done;
+    }
+    (meets(kind, size) ? holds : fails) = size;
+    if (holds > most) {
+      size = std::min(holds - 1, size + step);
+    } else if (fails < kinds_[kind].least) {
+      size = std::max(fails + 1, size - step);
+    } else {
+      size = fails + (holds - fails) / 2;
+    }
+    step *= 2;
+  }
+  size = holds;
+  return {};
+}
+
+/// True where the size meets the targets and the next smaller one does not, both decided or outside of the range.
+bool Planner::settled(std::size_t kind, std::int64_t size, std::int64_t most) const {
+  const bool upper = size > most || decided(kind, size);
+  const bool lower = size == kinds_[kind].least || decided(kind, size - 1);
+  return upper && lower;
+}
+
+/// Seeds for both sides of the boundary, which may move meanwhile, until it is settled or no seeds are left.
+Status Planner::settle(std::size_t kind, std::int64_t most) {
+  std::int64_t& size = result_.kinds[kind].size;
+  for (int look = 1;; ++look) {
+    const int seeds = seeds_of_look(look, options_.most_seeds);
+    std::vector<PlanCandidate> both;
+    for (const std::int64_t side : {size - 1, size}) {
+      if (side >= kinds_[kind].least && side <= most) {
+        both.push_back({kind, side});
+      }
+    }
+    if (Status done = run(both, seeds); !done) {
+      return done;
+    }
+    if (Status done = narrow(kind, most, size, 1, look); !done) {
+      return done;
+    }
+    if (settled(kind, size, most)) {
+      return {};
+    }
+    if (seeds == options_.most_seeds) {
+      return size > most ? Status{} : enclose(kind, size);
+    }
+  }
+}
+
+/// The boundary is not settled: looks for the nearest sizes on both sides that are.
+Status Planner::enclose(std::size_t kind, std::int64_t size) {
+  for (const std::int64_t direction : {std::int64_t{1}, std::int64_t{-1}}) {
+    const std::int64_t start = direction > 0 ? size : size - 1;
+    for (std::int64_t away = 0;; away = away == 0 ? 1 : 2 * away) {
+      const std::int64_t at = start + direction * away;
+      if (at < kinds_[kind].least || at > kinds_[kind].most) {
+        break;
+      }
+      if (Status done = decide(kind, at); !done) {
+        return done;
+      }
+      if (decided(kind, at) && meets(kind, at) == (direction > 0)) {
+        break;
+      }
+    }
+  }
+  return {};
+}
+
+/// The largest size of the kind that costs less than the best answer so far; least - 1: none.
+std::int64_t Planner::most_cheaper(std::size_t kind) const {
+  std::int64_t most = kinds_[kind].most;
+  if (result_.best) {
+    const double bound = cost({*result_.best, result_.kinds[*result_.best].size});
+    most = std::min(most, static_cast<std::int64_t>(std::ceil(bound / kinds_[kind].cost_per_size)));
+    while (most >= kinds_[kind].least && cost({kind, most}) >= bound) {
+      --most;
+    }
+  }
+  return std::max(most, kinds_[kind].least - 1);
+}
+
+/// A kind counts only where it is cheaper than the best: what costs more than that is not looked at.
+Status Planner::consider(std::size_t kind) {
+  const std::int64_t most = most_cheaper(kind);
+  if (most < kinds_[kind].least) {
+    return {};
+  }
+  std::int64_t& size = result_.kinds[kind].size;
+  const std::int64_t scouted = size;
+  size = std::min(size, most + 1);
+  if (Status done = settle(kind, most); !done) {
+    return done;
+  }
+  if (size <= most) {
+    result_.best = kind;
+  } else {
+    size = std::max(scouted, size);
+  }
+  return {};
+}
+
+/// Monotonicity is assumed; the means next to the boundary must not speak against it.
+Status Planner::check_neighbours() {
+  const std::size_t kind = *result_.best;
+  const std::int64_t size = result_.kinds[kind].size;
+  for (const auto& [side, expected] : {std::pair{size - 2, false}, std::pair{size + 1, true}}) {
+    if (side < kinds_[kind].least || side > kinds_[kind].most) {
+      continue;
+    }
+    if (Status done = run({{kind, side}}, seeds_of_look(1, options_.most_seeds)); !done) {
+      return done;
+    }
+    if (meets(kind, side) != expected) {
+      result_.contradictions.push_back({kind, side});
+    }
+  }
+  return {};
+}
+
+Status Planner::fill_frontier() {
+  const double bound = 2 * cost({*result_.best, result_.kinds[*result_.best].size});
+  std::vector<PlanCandidate> candidates;
+  for (const auto& [candidate, entry] : entries_) {
+    if (cost(candidate) <= bound) {
+      candidates.push_back(candidate);
+    }
+  }
+  return run(candidates, std::min(options_.frontier_seeds, options_.most_seeds));
+}
+
+/// Fills in what the runs prove of each kind, and of the answer.
+void Planner::conclude() {
+  for (std::size_t k = 0; k < kinds_.size(); ++k) {
+    result_.kinds[k].lowest = kinds_[k].least;
+    result_.kinds[k].highest = kinds_[k].most + 1;
+  }
+  for (const auto& [candidate, entry] : entries_) {
+    PlannedKind& kind = result_.kinds[candidate.kind];
+    if (entry.decided && entry.meets) {
+      kind.highest = std::min(kind.highest, candidate.size);
+    } else if (entry.decided) {
+      kind.lowest = std::max(kind.lowest, candidate.size + 1);
+    }
+  }
+  result_.settled = true;
+  double doubt = 0;
+  for (std::size_t k = 0; k < kinds_.size(); ++k) {
+    PlannedKind& kind = result_.kinds[k];
+    if (kind.lowest > kind.highest) {
+      std::swap(kind.lowest, kind.highest);  // decided against monotonicity: the truth may be anywhere between
+    }
+    kind.settled = kind.lowest == kind.highest;
+    kind.excluded = kind.lowest > most_cheaper(k) && k != result_.best;
+    result_.settled = result_.settled && (k == result_.best ? kind.settled : kind.excluded);
+    for (const std::int64_t side : {kind.lowest - 1, kind.highest}) {
+      const auto found = entries_.find({k, side});
+      if (found != entries_.end() && found->second.decided && (k == result_.best || side == kind.lowest - 1)) {
+        doubt = std::max(doubt, found->second.doubt);
+      }
+    }
+  }
+  // The level that would have given the same answer: each of two claims per kind may use an equal part.
+  result_.doubt = std::min(1.0, 2 * static_cast<double>(kinds_.size()) * doubt);
+  for (const auto& [candidate, entry] : entries_) {
+    PlannedCandidate planned{.candidate = candidate,
+                             .cost = cost(candidate),
+                             .runs = entry.runs,
+                             .mean = {},
+                             .half_width = {},
+                             .meets = entry.meets,
+                             .decided = entry.decided,
+                             .doubt = entry.doubt};
+    const auto degrees = static_cast<int>(entry.runs.size()) - 1;
+    const double t = degrees > 0 ? student_t_two_sided(options_.confidence, degrees) : 0;
+    for (std::size_t metric = 0; metric < entry.runs.front().size(); ++metric) {
+      planned.mean.push_back(mean_of(entry.runs, metric));
+      planned.half_width.push_back(t * standard_error(entry.runs, metric, planned.mean.back()));
+    }
+    result_.candidates.push_back(std::move(planned));
+  }
+}
+
+Result<PlanResult> Planner::answer() {
+  std::vector<std::size_t> order(kinds_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (const std::size_t k : order) {
+    std::int64_t& size = result_.kinds[k].size;
+    size = kinds_[k].least + (kinds_[k].most - kinds_[k].least) / 2;
+    const std::int64_t step = std::max<std::int64_t>(1, (kinds_[k].most - kinds_[k].least + 1) / 4);
+    if (Status done = narrow(k, kinds_[k].most, size, step, 0); !done) {
+      return done.error();
+    }
+  }
+  // The cheapest by its scouts first: what it costs, once settled, excludes most of the others quickly.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto rank = [&](std::size_t k) {
+      return std::pair(result_.kinds[k].size > kinds_[k].most, cost({k, result_.kinds[k].size}));
+    };
+    return rank(a) < rank(b);
+  });
+  for (const std::size_t k : order) {
+    if (Status done = consider(k); !done) {
+      return done.error();
+    }
+  }
+  if (result_.best) {
+    if (Status done = check_neighbours(); !done) {
+      return done.error();
+    }
+    if (Status done = fill_frontier(); !done) {
+      return done.error();
+    }
+  }
+  conclude();
+  return std::move(result_);
+}
+
+}  // namespace
+
+bool PlanTarget::holds(double mean) const {
+  switch (relation) {
+    case Relation::less:
+      return mean < bound;
+    case Relation::at_most:
+      return mean <= bound;
+    case Relation::greater:
+      return mean > bound;
+    case Relation::at_least:
+      return mean >= bound;
+  }
+  return false;
+}
+
+const PlannedCandidate* PlanResult::find(const PlanCandidate& candidate) const {
+  const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                  [&](const PlannedCandidate& c) { return c.candidate == candidate; });
+  return found == candidates.end() ? nullptr : &*found;
+}
+
+Result<PlanResult> plan(const std::vector<PlanKind>& kinds, const std::vector<PlanTarget>& targets,
+                        const PlanOptions& options, const PlanEvaluation& evaluate, const PlanProgress& progress) {
+  GPUSCHED_CHECK(!kinds.empty() && !targets.empty() && options.most_seeds >= 2,
+                 "a plan needs kinds, targets and two seeds");
+  return Planner(kinds, targets, options, evaluate, progress).answer();
+}
+
+}  // namespace gpusched::sim
