@@ -4,6 +4,7 @@
 
 #include "gpusched/sim/cluster_builder.hpp"
 #include "gpusched/sim/plan_metrics.hpp"
+#include "gpusched/sim/plan_workload.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 #include "commands.hpp"
@@ -33,6 +34,10 @@ class PlanRuns {
     }
     sim::Trace& trace = inputs.value().trace;
     sim::SimulationOptions& options = inputs.value().options;
+    sim::drop_node_labels(trace);
+    if (!options.target.classes.empty()) {
+      options.target = sim::demand_of(trace);
+    }
     options.policy = std::move(policy).value();
     options.seed = seed;
     if (arguments_.scale != 1) {

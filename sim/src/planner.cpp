@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -45,19 +46,38 @@ double standard_error(const std::vector<std::vector<double>>& runs, std::size_t 
   return n > 1 ? std::sqrt(squares / (n - 1) / n) : 0;
 }
 
-/// Chance to see such runs if the expectation were on the other side of the bound.
+double worst_of(const std::vector<std::vector<double>>& runs, const PlanTarget& target) {
+  double worst = runs.front()[target.metric];
+  for (const std::vector<double>& run : runs) {
+    worst = target.upper() ? std::max(worst, run[target.metric]) : std::min(worst, run[target.metric]);
+  }
+  return worst;
+}
+
+/// Chance to see such runs if the expectation were on the other side of the bound, by Student's t.
 double doubt_of(const std::vector<std::vector<double>>& runs, const PlanTarget& target, bool holds) {
   const auto n = static_cast<int>(runs.size());
   const double mean = mean_of(runs, target.metric);
   const double error = standard_error(runs, target.metric, mean);
   const double inside = target.upper() ? target.bound - mean : mean - target.bound;
-  const double margin = holds ? inside : -inside;
   double doubt = target.holds(mean) == holds ? 0 : 1;
   if (error > 0) {
-    doubt = student_t_upper_tail(margin / error, n - 1);
+    doubt = student_t_upper_tail((holds ? inside : -inside) / error, n - 1);
   }
-  // No more certain than a sign test: runs that are all alike do not exclude a rare day that is not.
+  // No more certain than a sign test: a few runs that are all alike say little.
   return std::max(doubt, std::ldexp(1.0, -n));
+}
+
+/// Chance not to have seen any of the rare bad days that would break a target that seems to hold: as bad as the worst
+/// one of the next smaller cluster, and as many as it takes to move the mean to the bound. Waits are mostly 0 and
+/// seldom hours; Student's t knows nothing of days that did not occur.
+double rare_day_doubt(const std::vector<std::vector<double>>& runs, const PlanTarget& target, double worst) {
+  const double mean = mean_of(runs, target.metric);
+  if (target.holds(worst) || worst == mean) {
+    return 0;
+  }
+  const double share = (target.bound - mean) / (worst - mean);
+  return std::pow(1 - std::clamp(share, 0.0, 1.0), static_cast<double>(runs.size()));
 }
 
 class Planner {
@@ -84,7 +104,8 @@ class Planner {
   double allowed_doubt() const { return (1 - options_.confidence) / (2.0 * static_cast<double>(kinds_.size())); }
 
   Status run(const std::vector<PlanCandidate>& candidates, int seeds);
-  void update(Entry& entry, int look);
+  void update(const PlanCandidate& candidate, int look);
+  double doubt(const PlanCandidate& candidate, const Entry& entry) const;
   Status probe(std::size_t kind, std::int64_t size, int look);
   Status decide(std::size_t kind, std::int64_t size);
   Status narrow(std::size_t kind, std::int64_t most, std::int64_t& size, std::int64_t step, int look);
@@ -110,6 +131,7 @@ class Planner {
 Status Planner::run(const std::vector<PlanCandidate>& candidates, int seeds) {
   std::vector<std::pair<PlanCandidate, std::size_t>> missing;
   for (const PlanCandidate& candidate : candidates) {
+    update(candidate, 0);
     const Entry& entry = entries_[candidate];
     for (std::size_t i = entry.runs.size(); !entry.decided && i < static_cast<std::size_t>(seeds); ++i) {
       missing.emplace_back(candidate, i);
@@ -129,33 +151,51 @@ Status Planner::run(const std::vector<PlanCandidate>& candidates, int seeds) {
       return values[i]->error();
     }
     entries_[missing[i].first].runs.push_back(std::move(*values[i]).value());
-    ++result_.runs;
   }
+  result_.runs += static_cast<std::int64_t>(missing.size());
   for (const PlanCandidate& candidate : candidates) {
-    update(entries_[candidate], 0);
+    update(candidate, 0);
   }
   return {};
 }
 
-/// What the runs say. A look tests: each costs a part of the doubt allowed, 1/(look (look + 1)), which sums to 1.
-void Planner::update(Entry& entry, int look) {
-  if (entry.decided) {
+/// What the runs say; a look above 0 is one more look to pay for. What was decided may become open again when the next
+/// smaller size shows worse days than were known.
+void Planner::update(const PlanCandidate& candidate, int look) {
+  Entry& entry = entries_[candidate];
+  if (entry.runs.empty()) {
     return;
   }
+  entry.look = std::max(entry.look, look);
   entry.meets = std::all_of(targets_.begin(), targets_.end(),
                             [&](const PlanTarget& t) { return t.holds(mean_of(entry.runs, t.metric)); });
-  if (look <= entry.look) {
-    return;
+  if (entry.look > 0) {
+    // Look k may use 1/(k (k + 1)) of the doubt allowed, which sums to 1.
+    entry.doubt = std::min(1.0, doubt(candidate, entry) * entry.look * (entry.look + 1));
+    entry.decided = entry.doubt <= allowed_doubt();
   }
-  entry.look = look;
-  double doubt = entry.meets ? 0 : 1;
+}
+
+/// To meet, all targets must hold: the weakest counts. To fail, one suffices, but it was picked from several.
+double Planner::doubt(const PlanCandidate& candidate, const Entry& entry) const {
+  const auto here = entries_.find(candidate);
+  const bool smaller = here != entries_.begin() && std::prev(here)->first.kind == candidate.kind &&
+                       !std::prev(here)->second.runs.empty();
+  double result = entry.meets ? 0 : 1;
   for (const PlanTarget& target : targets_) {
     const double one = doubt_of(entry.runs, target, entry.meets);
-    // To meet, all targets must hold: the weakest counts. To fail, one suffices, but it was picked from several.
-    doubt = entry.meets ? std::max(doubt, one) : std::min(doubt, static_cast<double>(targets_.size()) * one);
+    if (!entry.meets) {
+      result = std::min(result, static_cast<double>(targets_.size()) * one);
+      continue;
+    }
+    double worst = worst_of(entry.runs, target);
+    if (smaller) {
+      const double below = worst_of(std::prev(here)->second.runs, target);
+      worst = target.upper() ? std::max(worst, below) : std::min(worst, below);
+    }
+    result = std::max({result, one, rare_day_doubt(entry.runs, target, worst)});
   }
-  entry.doubt = std::min(1.0, doubt * look * (look + 1));
-  entry.decided = entry.doubt <= allowed_doubt();
+  return result;
 }
 
 /// Look 0 only scouts.
@@ -164,7 +204,7 @@ Status Planner::probe(std::size_t kind, std::int64_t size, int look) {
   if (Status done = run({{kind, size}}, seeds); !done) {
     return done;
   }
-  update(entries_[{kind, size}], look);
+  update({kind, size}, look);
   return {};
 }
 
@@ -240,7 +280,7 @@ Status Planner::settle(std::size_t kind, std::int64_t most) {
 Status Planner::enclose(std::size_t kind, std::int64_t size) {
   for (const std::int64_t direction : {std::int64_t{1}, std::int64_t{-1}}) {
     const std::int64_t start = direction > 0 ? size : size - 1;
-    for (std::int64_t away = 0;; away = away == 0 ? 1 : 2 * away) {
+    for (std::int64_t away = 0;; away = away == 0 ? 2 : 2 * away) {
       const std::int64_t at = start + direction * away;
       if (at < kinds_[kind].least || at > kinds_[kind].most) {
         break;
@@ -308,10 +348,10 @@ Status Planner::check_neighbours() {
 }
 
 Status Planner::fill_frontier() {
-  const double bound = 2 * cost({*result_.best, result_.kinds[*result_.best].size});
+  const double answer = cost({*result_.best, result_.kinds[*result_.best].size});
   std::vector<PlanCandidate> candidates;
   for (const auto& [candidate, entry] : entries_) {
-    if (cost(candidate) <= bound) {
+    if (2 * cost(candidate) >= answer && cost(candidate) <= 2 * answer) {
       candidates.push_back(candidate);
     }
   }
@@ -325,6 +365,7 @@ void Planner::conclude() {
     result_.kinds[k].highest = kinds_[k].most + 1;
   }
   for (const auto& [candidate, entry] : entries_) {
+    update(candidate, 0);  // by all that is known of its neighbour now
     PlannedKind& kind = result_.kinds[candidate.kind];
     if (entry.decided && entry.meets) {
       kind.highest = std::min(kind.highest, candidate.size);

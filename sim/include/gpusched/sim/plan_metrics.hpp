@@ -32,8 +32,4 @@ Result<PlanTarget> parse_plan_target(std::string_view text);
 /// As parse_plan_target reads it.
 std::string to_string(const PlanTarget& target);
 
-/// The trace with `factor` times its load: jobs (gangs as a whole) are copied or left out at random; a copy arrives
-/// within half an hour of its original. Factor > 0; 1 changes nothing.
-void scale_load(Trace& trace, double factor, std::uint64_t seed);
-
 }  // namespace gpusched::sim

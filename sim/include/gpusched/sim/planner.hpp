@@ -43,7 +43,7 @@ struct PlanOptions {
   double confidence = 0.95;  ///< 0.5 to 0.9999
   std::uint64_t first_seed = 42;
   int most_seeds = 40;     ///< per candidate, >= 2
-  int frontier_seeds = 8;  ///< what candidates of up to twice the cost of the answer get at least; 0: as they come
+  int frontier_seeds = 8;  ///< what candidates that ran at half to twice the cost of the answer get at least
   int threads = 1;
 };
 

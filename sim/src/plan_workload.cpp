@@ -1,9 +1,10 @@
+#include "gpusched/sim/plan_workload.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "gpusched/base/philox.hpp"
-#include "gpusched/sim/plan_metrics.hpp"
 
 namespace gpusched::sim {
 
@@ -55,6 +56,12 @@ void scale_load(Trace& trace, double factor, std::uint64_t seed) {
   std::stable_sort(jobs.begin(), jobs.end(),
                    [](const TraceJob& a, const TraceJob& b) { return a.submit_ns < b.submit_ns; });
   trace.jobs = std::move(jobs);
+}
+
+void drop_node_labels(Trace& trace) {
+  for (JobSpec& spec : trace.specs) {
+    spec.request.node_labels.clear();
+  }
 }
 
 }  // namespace gpusched::sim
