@@ -69,8 +69,8 @@ double doubt_of(const std::vector<std::vector<double>>& runs, const PlanTarget& 
 }
 
 /// Chance not to have seen any of the rare bad days that would break a target that seems to hold: as bad as the worst
-/// one of the next smaller cluster, and as many as it takes to move the mean to the bound. Waits are mostly 0 and
-/// seldom hours; Student's t knows nothing of days that did not occur.
+/// one of the largest smaller cluster that failed, and as many as it takes to move the mean to the bound. Waits are
+/// mostly 0 and seldom hours; Student's t knows nothing of days that did not occur.
 double rare_day_doubt(const std::vector<std::vector<double>>& runs, const PlanTarget& target, double worst) {
   const double mean = mean_of(runs, target.metric);
   if (target.holds(worst) || worst == mean) {
@@ -106,6 +106,7 @@ class Planner {
   Status run(const std::vector<PlanCandidate>& candidates, int seeds);
   void update(const PlanCandidate& candidate, int look);
   double doubt(const PlanCandidate& candidate, const Entry& entry) const;
+  const Entry* largest_failed_below(const PlanCandidate& candidate) const;
   Status probe(std::size_t kind, std::int64_t size, int look);
   Status decide(std::size_t kind, std::int64_t size);
   Status narrow(std::size_t kind, std::int64_t most, std::int64_t& size, std::int64_t step, int look);
@@ -159,7 +160,7 @@ Status Planner::run(const std::vector<PlanCandidate>& candidates, int seeds) {
   return {};
 }
 
-/// What the runs say; a look above 0 is one more look to pay for. What was decided may become open again when the next
+/// What the runs say; a look above 0 is one more look to pay for. What was decided may become open again when a
 /// smaller size shows worse days than were known.
 void Planner::update(const PlanCandidate& candidate, int look) {
   Entry& entry = entries_[candidate];
@@ -178,24 +179,30 @@ void Planner::update(const PlanCandidate& candidate, int look) {
 
 /// To meet, all targets must hold: the weakest counts. To fail, one suffices, but it was picked from several.
 double Planner::doubt(const PlanCandidate& candidate, const Entry& entry) const {
-  const auto here = entries_.find(candidate);
-  const bool smaller = here != entries_.begin() && std::prev(here)->first.kind == candidate.kind &&
-                       !std::prev(here)->second.runs.empty();
+  const Entry* const failed = entry.meets ? largest_failed_below(candidate) : nullptr;
   double result = entry.meets ? 0 : 1;
   for (const PlanTarget& target : targets_) {
     const double one = doubt_of(entry.runs, target, entry.meets);
     if (!entry.meets) {
       result = std::min(result, static_cast<double>(targets_.size()) * one);
-      continue;
+    } else {
+      const double worst = worst_of(failed != nullptr ? failed->runs : entry.runs, target);
+      result = std::max({result, one, rare_day_doubt(entry.runs, target, worst)});
     }
-    double worst = worst_of(entry.runs, target);
-    if (smaller) {
-      const double below = worst_of(std::prev(here)->second.runs, target);
-      worst = target.upper() ? std::max(worst, below) : std::min(worst, below);
-    }
-    result = std::max({result, one, rare_day_doubt(entry.runs, target, worst)});
   }
   return result;
+}
+
+/// The largest smaller size whose means miss the targets; nullptr: none is known.
+const Planner::Entry* Planner::largest_failed_below(const PlanCandidate& candidate) const {
+  auto at = entries_.lower_bound(candidate);
+  while (at != entries_.begin() && std::prev(at)->first.kind == candidate.kind) {
+    --at;
+    if (!at->second.runs.empty() && !at->second.meets) {
+      return &at->second;
+    }
+  }
+  return nullptr;
 }
 
 /// Look 0 only scouts.
@@ -365,7 +372,7 @@ void Planner::conclude() {
     result_.kinds[k].highest = kinds_[k].most + 1;
   }
   for (const auto& [candidate, entry] : entries_) {
-    update(candidate, 0);  // by all that is known of its neighbour now
+    update(candidate, 0);  // by all that is known of its neighbours now
     PlannedKind& kind = result_.kinds[candidate.kind];
     if (entry.decided && entry.meets) {
       kind.highest = std::min(kind.highest, candidate.size);
