@@ -40,6 +40,14 @@ const std::vector<Day>& days() {
        {{"wait_p99<10m"}, {"wait_p99<20m"}, {"wait_p99<30m"}, {"wait_p99<60m"}, {"wait_p99<90m"}},
        10,
        109},
+      {"mig8",
+       "mig-mix",
+       {{"gpus", "64"}, {"jobs", "1000"}, {"load", "0.8"}},
+       "xH100-80GB-SXM5:8@mig",
+       "buddy",
+       {{"wait_p99<10m"}, {"wait_p99<20m"}, {"wait_p99<30m"}, {"wait_p99<60m"}, {"wait_p99<90m"}},
+       2,
+       81},
       {"mixed",
        "mixed-day",
        {{"nodes", "4"}, {"model", "H100-80GB-SXM5"}},
@@ -191,7 +199,7 @@ bool on_fresh_seeds(DayRuns& runs, std::uint64_t answers, std::uint64_t fresh) {
 
 int main(int argc, char** argv) {
   bench::TableArguments arguments("The planner against exhaustive search, and its answers on fresh seeds.",
-                                  {{"days", "mig,mixed", "which days"},
+                                  {{"days", "mig,mig8,mixed", "which days"},
                                    {"bases", "20", "base seeds of the comparison with exhaustive search"},
                                    {"answers", "100", "answers that are judged"},
                                    {"fresh", "200", "seeds that judge them"}});

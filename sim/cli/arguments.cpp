@@ -9,6 +9,7 @@
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/policy/registry.hpp"
+#include "gpusched/sim/plan_metrics.hpp"
 
 namespace gpusched::cli {
 
@@ -133,6 +134,11 @@ std::string check_policies(const std::string& text) {
   return {};
 }
 
+std::string check_target(const std::string& text) {
+  const Result<sim::PlanTarget> target = sim::parse_plan_target(text);
+  return target ? std::string() : target.error().to_string();
+}
+
 std::string check_gpu_model(const std::string& name) {
   const Result<GpuModelId> model = find_gpu_model(name);
   return model ? std::string() : model.error().to_string();
@@ -151,6 +157,7 @@ CLI::App* add_plan_command(CLI::App& app, PlanArguments& plan) {
           "--slo", plan.slo,
           "target for the mean over seeds, METRIC<VALUE, repeatable, all must hold: wait_p99<60s, goodput>=95%")
       ->multi_option_policy(all)
+      ->check(check_target)
       ->required();
   command
       ->add_option("--cluster", plan.replay.cluster,

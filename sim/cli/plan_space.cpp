@@ -36,10 +36,12 @@ Result<ClusterKind> parse_shape(std::string text) {
   const std::size_t split = body.find(':') != std::string::npos ? body.find(':') : body.rfind('x');
   ClusterKind kind;
   kind.sharing = text.substr(at);
+  const std::size_t letters = body.find_first_not_of("0123456789");
+  const bool counted = letters != std::string::npos && letters > 0 && body[letters] == 'x';
   const char* const end = body.data() + body.size();
   const char* const digits = split == std::string::npos ? end : body.data() + split + 1;
   const auto [stop, error] = std::from_chars(digits, end, kind.gpus_per_node);
-  if (error != std::errc() || stop != end) {
+  if (counted || error != std::errc() || stop != end) {
     return usage(
         "'" + given + "' in --cluster is not the shape of a node",
         "Write MODEL xGPUS or MODEL:GPUS, for example 'H100-80GB-SXM5 x8' or A100-80GB:8@mig; how many nodes is "

@@ -69,8 +69,8 @@ double doubt_of(const std::vector<std::vector<double>>& runs, const PlanTarget& 
 }
 
 /// Chance not to have seen any of the rare bad days that would break a target that seems to hold: as bad as the worst
-/// one of the largest smaller cluster that failed, and as many as it takes to move the mean to the bound. Waits are
-/// mostly 0 and seldom hours; Student's t knows nothing of days that did not occur.
+/// one of a smaller cluster that was seen on more days, and as many as it takes to move the mean to the bound. Waits
+/// are mostly 0 and seldom hours; Student's t knows nothing of days that did not occur.
 double rare_day_doubt(const std::vector<std::vector<double>>& runs, const PlanTarget& target, double worst) {
   const double mean = mean_of(runs, target.metric);
   if (target.holds(worst) || worst == mean) {
@@ -106,7 +106,7 @@ class Planner {
   Status run(const std::vector<PlanCandidate>& candidates, int seeds);
   void update(const PlanCandidate& candidate, int look);
   double doubt(const PlanCandidate& candidate, const Entry& entry) const;
-  const Entry* largest_failed_below(const PlanCandidate& candidate) const;
+  const Entry* most_seen_below(const PlanCandidate& candidate) const;
   Status probe(std::size_t kind, std::int64_t size, int look);
   Status decide(std::size_t kind, std::int64_t size);
   Status narrow(std::size_t kind, std::int64_t most, std::int64_t& size, std::int64_t step, int look);
@@ -179,30 +179,31 @@ void Planner::update(const PlanCandidate& candidate, int look) {
 
 /// To meet, all targets must hold: the weakest counts. To fail, one suffices, but it was picked from several.
 double Planner::doubt(const PlanCandidate& candidate, const Entry& entry) const {
-  const Entry* const failed = entry.meets ? largest_failed_below(candidate) : nullptr;
+  const Entry* const smaller = entry.meets ? most_seen_below(candidate) : nullptr;
   double result = entry.meets ? 0 : 1;
   for (const PlanTarget& target : targets_) {
     const double one = doubt_of(entry.runs, target, entry.meets);
     if (!entry.meets) {
       result = std::min(result, static_cast<double>(targets_.size()) * one);
     } else {
-      const double worst = worst_of(failed != nullptr ? failed->runs : entry.runs, target);
+      const double worst = worst_of(smaller != nullptr ? smaller->runs : entry.runs, target);
       result = std::max({result, one, rare_day_doubt(entry.runs, target, worst)});
     }
   }
   return result;
 }
 
-/// The largest smaller size whose means miss the targets; nullptr: none is known.
-const Planner::Entry* Planner::largest_failed_below(const PlanCandidate& candidate) const {
+/// The smaller size that was seen on most days, the nearest of several; nullptr: none ran.
+const Planner::Entry* Planner::most_seen_below(const PlanCandidate& candidate) const {
+  const Entry* most = nullptr;
   auto at = entries_.lower_bound(candidate);
   while (at != entries_.begin() && std::prev(at)->first.kind == candidate.kind) {
     --at;
-    if (!at->second.runs.empty() && !at->second.meets) {
-      return &at->second;
+    if (at->second.runs.size() > (most != nullptr ? most->runs.size() : 0)) {
+      most = &at->second;
     }
   }
-  return nullptr;
+  return most;
 }
 
 /// Look 0 only scouts.
