@@ -164,7 +164,7 @@ bool against_exhaustive(DayRuns& runs, std::uint64_t bases) {
 
 /// Answers on seeds of their own, judged by the means over fresh ones.
 bool on_fresh_seeds(DayRuns& runs, std::uint64_t answers, std::uint64_t fresh) {
-  constexpr int most_seeds = 40;
+  constexpr int most_seeds = 100;
   std::vector<std::int64_t> truths;
   for (std::size_t i = 0; i < runs.day().targets.size(); ++i) {
     truths.push_back(runs.smallest(runs.targets(i), 10'000'000, fresh));

@@ -43,7 +43,7 @@ struct PlanArguments {
   std::vector<std::string> slo, search = {"nodes"}, models, policies, price;
   std::string nodes = "1..64";
   double confidence = 0.95, scale = 1;
-  int seeds = 40;
+  int seeds = 100;
   int jobs = 0;
   std::string out;
   bool json = false;

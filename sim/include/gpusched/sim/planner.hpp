@@ -42,7 +42,7 @@ struct PlanCandidate {
 struct PlanOptions {
   double confidence = 0.95;  ///< 0.5 to 0.9999
   std::uint64_t first_seed = 42;
-  int most_seeds = 40;     ///< per candidate, >= 2
+  int most_seeds = 100;    ///< per candidate, >= 2
   int frontier_seeds = 8;  ///< what candidates that ran at half to twice the cost of the answer get at least
   int threads = 1;
 };
