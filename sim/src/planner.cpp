@@ -73,7 +73,7 @@ double doubt_of(const std::vector<std::vector<double>>& runs, const PlanTarget& 
 /// are mostly 0 and seldom hours; Student's t knows nothing of days that did not occur.
 double rare_day_doubt(const std::vector<std::vector<double>>& runs, const PlanTarget& target, double worst) {
   const double mean = mean_of(runs, target.metric);
-  if (target.holds(worst) || worst == mean) {
+  if (target.holds(worst)) {
     return 0;
   }
   const double share = (target.bound - mean) / (worst - mean);
