@@ -9,6 +9,7 @@
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/slowdown_models.hpp"
 #include "gpusched/policy/registry.hpp"
+#include "gpusched/sim/plan_metrics.hpp"
 
 namespace gpusched::cli {
 
@@ -26,6 +27,16 @@ constexpr const char* compare_examples = R"(Examples:
   gpusched-sim compare --trace traces/mixed-day --policy all
   gpusched-sim compare --trace generate:mig-mix:load=1.0,gpus=100 --policy buddy,mfi,first_fit --seeds 20
   gpusched-sim compare --trace traces/openb-like --policy fgd:target=95,fgd:target=100,placeable --queue reject)";
+
+constexpr const char* plan_examples = R"(Examples:
+  gpusched-sim plan --trace generate:mixed-day:model=H100-80GB-SXM5 --cluster 'H100-80GB-SXM5 x8' --nodes 4..24 \
+      --slo 'wait_p95<10m' --slo 'goodput>=0.95'
+  gpusched-sim plan --trace generate:mixed-day:model=H100-80GB-SXM5 --cluster 'H100-80GB-SXM5 x8' --nodes 4..32 \
+      --slo 'wait_p95<10m' --scale 1.3
+  gpusched-sim plan --trace generate:mode-mix:mix=dev --cluster 'A100-80GB x8' --nodes 2..16 --slo 'goodput>=80%' \
+      --search nodes,sharing
+  gpusched-sim plan --trace generate:mode-mix:mix=dev --cluster 'A100-80GB x8' --nodes 2..16 --slo 'goodput>=80%' \
+      --search nodes,model --price A100-80GB=1.80,H100-80GB-SXM5=2.95)";
 
 constexpr const char* generate_examples = R"(Examples:
   gpusched-sim generate tiny --out gtf:tiny
@@ -83,14 +94,13 @@ constexpr const char* explain_examples = R"(Examples:
   gpusched-sim explain --trace generate:mode-mix:mix=mixedday --at 20000 --class dev --memory 12Gi --max-slowdown 2
   gpusched-sim explain --trace traces/tiny --policy buddy --at 0 --mig-profile 2g.20gb --format json)";
 
-void add_replay_options(CLI::App& app, ReplayArguments& replay) {
-  app.add_option(
-      "--cluster", replay.cluster,
-      "nodes: a nodes file, or a shorthand COUNTxMODEL:GPUS[@SHARING], joined by commas; default: the trace's");
+constexpr const char* cluster_help =
+    "nodes: a nodes file, or a shorthand COUNTxMODEL:GPUS[@SHARING], joined by commas; default: the trace's";
+
+/// Where jobs come from and how they are replayed; what the cluster is made of is left to the command.
+void add_job_options(CLI::App& app, ReplayArguments& replay) {
   app.add_option("--trace", replay.trace, "FORMAT:PATH, PATH, or generate:NAME:PARAMETER=VALUE,...");
-  app.add_option("--nodes", replay.nodes, "nodes alone, as FORMAT:PATH");
   app.add_option("--jobs", replay.jobs, "jobs alone, as FORMAT:PATH");
-  app.add_option("--order", replay.order, "arrival order and node ranks; jobs arrive one by one and stay");
   app.add_option("--compat", replay.compat, "reproduce published rules: fgd-paper")
       ->check(CLI::IsMember({"fgd-paper"}));
   app.add_option("--queue", replay.queue,
@@ -115,6 +125,13 @@ void add_replay_options(CLI::App& app, ReplayArguments& replay) {
   add_reshape_options(app, replay);
 }
 
+void add_replay_options(CLI::App& app, ReplayArguments& replay) {
+  app.add_option("--cluster", replay.cluster, cluster_help);
+  app.add_option("--nodes", replay.nodes, "nodes alone, as FORMAT:PATH");
+  app.add_option("--order", replay.order, "arrival order and node ranks; jobs arrive one by one and stay");
+  add_job_options(app, replay);
+}
+
 /// A misspelt policy is a usage error: empty text where it can be made, else what is wrong.
 std::string check_policy(const std::string& text) {
   const Result<PolicyChoice> choice = parse_policy(text);
@@ -134,9 +151,68 @@ std::string check_policies(const std::string& text) {
   return {};
 }
 
+std::string check_target(const std::string& text) {
+  const Result<sim::PlanTarget> target = sim::parse_plan_target(text);
+  return target ? std::string() : target.error().to_string();
+}
+
+std::string check_gpu_model(const std::string& name) {
+  const Result<GpuModelId> model = find_gpu_model(name);
+  return model ? std::string() : model.error().to_string();
+}
+
 std::string check_model(const std::string& name) {
   const Result<const SlowdownModelInfo*> row = find_slowdown_model(name);
   return row ? std::string() : row.error().to_string();
+}
+
+CLI::App* add_plan_command(CLI::App& app, PlanArguments& plan) {
+  CLI::App* command = app.add_subcommand("plan", "the smallest or cheapest cluster that meets targets");
+  const auto all = CLI::MultiOptionPolicy::TakeAll;
+  command
+      ->add_option(
+          "--slo", plan.slo,
+          "target for the mean over seeds, METRIC<VALUE, repeatable, all must hold: wait_p99<60s, goodput>=95%")
+      ->multi_option_policy(all)
+      ->check(check_target)
+      ->required();
+  command
+      ->add_option("--cluster", plan.replay.cluster,
+                   "shape of a node, 'MODEL xGPUS' or MODEL:GPUS[@SHARING]; several, joined by commas: which is best?")
+      ->required();
+  command->add_option("--nodes", plan.nodes, "nodes, LO..HI, or one number")->capture_default_str();
+  command->add_option("--search", plan.search, "what may vary: nodes, model, policy, sharing, layout; joined by commas")
+      ->delimiter(',')
+      ->multi_option_policy(all)
+      ->check(CLI::IsMember({"nodes", "model", "policy", "sharing", "layout"}))
+      ->default_str("nodes");
+  command->add_option("--models", plan.models, "GPU models to search; default: all that have a price")
+      ->delimiter(',')
+      ->multi_option_policy(all)
+      ->check(check_gpu_model);
+  command
+      ->add_option("--policy", plan.policies,
+                   "policy, or those to search; default: auto for a trace with job profiles, else placeable_online")
+      ->check(check_policies)
+      ->multi_option_policy(all);
+  command->add_option("--price", plan.price, "MODEL=PRICE per GPU-hour, joined by commas; goes before --prices")
+      ->delimiter(',')
+      ->multi_option_policy(all);
+  command->add_option("--confidence", plan.confidence, "with which the answer is to be settled")
+      ->check(CLI::Range(0.5, 0.9999))
+      ->capture_default_str();
+  command->add_option("--seeds", plan.seeds, "most seeds per candidate, SEED, SEED+1, ...")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  command->add_option("--scale", plan.scale, "load, as a multiple of the trace's: 1.3 for 30 % more")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
+  add_job_options(*command, plan.replay);
+  command->add_option("--threads", plan.jobs, "runs at a time; default: all cores")->check(CLI::Range(1, 1024));
+  command->add_option("--out", plan.out, "write one row per run to this CSV file");
+  command->add_flag("--json", plan.json, "print the answer as JSON");
+  command->footer(plan_examples);
+  return command;
 }
 
 CLI::App* add_fit_command(CLI::App& app, FitArguments& fit) {
@@ -161,11 +237,6 @@ constexpr const char* reshape_examples = R"(Examples:
   gpusched-sim reshape --model H100-80GB-SXM5 --layout 3g@0,2g@4 --target 2g@0,3g@4
   gpusched-sim reshape --model A100-80GB --layout 1g@0,3g@4 --need 2g --actuation drain-gpu --format mig-parted
   gpusched-sim list profiles A100-80GB)";
-
-std::string check_gpu_model(const std::string& name) {
-  const Result<GpuModelId> model = find_gpu_model(name);
-  return model ? std::string() : model.error().to_string();
-}
 
 CLI::App* add_reshape_command(CLI::App& app, ReshapeArguments& reshape) {
   CLI::App* command = app.add_subcommand("reshape", "plan how to change the MIG instances of one GPU; changes nothing");
@@ -366,6 +437,8 @@ void build(CLI::App& app, Arguments& arguments) {
   compare->add_flag("--json", arguments.compare.json, "print the table as JSON");
   compare->footer(compare_examples);
 
+  CLI::App* plan = add_plan_command(app, arguments.plan);
+
   CLI::App* generate = app.add_subcommand("generate", "make a synthetic trace");
   generate->add_option("profile", arguments.generate.name, "generator; see 'list generators'")->required();
   generate->add_option("--seed", arguments.generate.seed, "seed")->capture_default_str();
@@ -399,7 +472,7 @@ void build(CLI::App& app, Arguments& arguments) {
   list->add_option("name", arguments.list.name, "one GPU model, for profiles");
   list->add_flag("--json", arguments.list.json, "print JSON");
   list->footer("Examples:\n  gpusched-sim list policies\n  gpusched-sim list profiles H100-80GB-SXM5");
-  for (CLI::App* command : {run, compare, generate, convert, fit, reshape, explain, exact, report, list}) {
+  for (CLI::App* command : {run, compare, plan, generate, convert, fit, reshape, explain, exact, report, list}) {
     command->footer(command->get_footer() + "\n\n--config FILE reads options from a YAML or JSON map; typed ones win.");
   }
 }

@@ -8,7 +8,7 @@
 
 namespace gpusched::cli {
 
-/// Where the cluster, the jobs and the policy of a replay come from; shared by run and compare.
+/// Where the cluster, the jobs and the policy of a replay come from; shared by the commands that replay.
 struct ReplayArguments {
   std::string cluster, trace, nodes, jobs, order, compat, prices;
   std::string queue, target;  ///< empty: as the trace suggests
@@ -37,6 +37,17 @@ struct CompareArguments {
   ReplayArguments replay;
   std::vector<std::string> policies;
   int seeds = 10;
+  int jobs = 0;
+  std::string out;
+  bool json = false;
+};
+
+struct PlanArguments {
+  ReplayArguments replay;  ///< its cluster is the shape of a node, or several to choose from
+  std::vector<std::string> slo, search = {"nodes"}, models, policies, price;
+  std::string nodes = "1..64";
+  double confidence = 0.95, scale = 1;
+  int seeds = 100;
   int jobs = 0;
   std::string out;
   bool json = false;
@@ -116,6 +127,7 @@ struct Arguments {
   int exit_code = 0;
   RunArguments run;
   CompareArguments compare;
+  PlanArguments plan;
   GenerateArguments generate;
   ConvertArguments convert;
   FitArguments fit;

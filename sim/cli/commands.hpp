@@ -8,6 +8,7 @@ namespace gpusched::cli {
 
 Status run(const RunArguments& arguments);
 Status compare(const CompareArguments& arguments);
+Status plan(const PlanArguments& arguments);
 Status generate(const GenerateArguments& arguments);
 Status convert(const ConvertArguments& arguments);
 Status fit(const FitArguments& arguments);

@@ -1,8 +1,5 @@
 #include <iostream>
-#include <numeric>
-#include <thread>
 
-#include "gpusched/base/philox.hpp"
 #include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/result_files.hpp"
 
@@ -11,18 +8,6 @@
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {
-
-namespace {
-
-/// A recorded trace has no seed of its own: each seed shuffles the node order, which breaks ties, so that the interval
-/// shows how much of a result is luck with names.
-void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes) {
-  options.node_ranks.resize(nodes);
-  std::iota(options.node_ranks.begin(), options.node_ranks.end(), std::int64_t{0});
-  Philox(options.seed, StreamPurpose::order).shuffle(options.node_ranks);
-}
-
-}  // namespace
 
 Status compare(const CompareArguments& arguments) {
   const std::vector<std::string> names = expand_policies(arguments.policies);
@@ -63,8 +48,7 @@ Status compare(const CompareArguments& arguments) {
     Result<sim::SimulationResult> result = sim::simulate(used.trace, options);
     return result ? Result<sim::Summary>(std::move(result.value().summary)) : result.error();
   };
-  const int threads =
-      arguments.jobs > 0 ? arguments.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = threads_for(arguments.jobs);
   Result<std::vector<sim::ComparedRun>> runs = [&] {
     ProgressBar bar("compare");
     return sim::compare_policies(choices.size(), arguments.replay.seed, arguments.seeds, threads, run,

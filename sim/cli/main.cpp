@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     Status status;
     if (arguments.command == "run") status = cli::run(arguments.run);
     if (arguments.command == "compare") status = cli::compare(arguments.compare);
+    if (arguments.command == "plan") status = cli::plan(arguments.plan);
     if (arguments.command == "generate") status = cli::generate(arguments.generate);
     if (arguments.command == "convert") status = cli::convert(arguments.convert);
     if (arguments.command == "fit") status = cli::fit(arguments.fit);

@@ -2,7 +2,8 @@
 
 #include <filesystem>
 #include <iostream>
-#include <map>
+#include <numeric>
+#include <thread>
 
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
@@ -106,26 +107,11 @@ Status load_nodes(const ReplayArguments& arguments, sim::Trace& trace) {
 }
 
 Status load_prices(const std::string& path, sim::Trace& trace) {
-  std::map<std::string, double> prices;
-  try {
-    for (const auto& entry : YAML::LoadFile(path)) {
-      const auto price = entry.second.as<double>();
-      if (!(price >= 0)) {
-        return usage("price of " + entry.first.as<std::string>() + " in '" + path + "' is negative", {});
-      }
-      prices[entry.first.as<std::string>()] = price;
-    }
-  } catch (const YAML::Exception& problem) {
-    return Error{.code = ErrorCode::invalid_argument,
-                 .message = std::string("not a map of GPU model to price: ") + problem.what(),
-                 .file = path,
-                 .line = problem.mark.line + 1,
-                 .remedy = "Write one 'MODEL: PRICE' per line, price per GPU-hour"};
+  const Result<std::map<std::string, double>> prices = read_prices(path);
+  if (!prices) {
+    return prices.error();
   }
-  for (const auto& [model, price] : prices) {
-    if (Result<GpuModelId> known = find_gpu_model(model); !known) {
-      return known.error();
-    }
+  for (const auto& [model, price] : prices.value()) {
     for (sim::TraceNode& node : trace.nodes) {
       const Result<GpuModelId> of_node = find_gpu_model(node.gpu_model);
       if (of_node.ok() && of_node.value() == find_gpu_model(model).value()) {
@@ -189,6 +175,40 @@ void report_rows(const std::string& source, const sim::ReadReport& report) {
 
 bool generates_trace(const ReplayArguments& arguments) {
   return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();
+}
+
+void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes) {
+  options.node_ranks.resize(nodes);
+  std::iota(options.node_ranks.begin(), options.node_ranks.end(), std::int64_t{0});
+  Philox(options.seed, StreamPurpose::order).shuffle(options.node_ranks);
+}
+
+int threads_for(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+Result<std::map<std::string, double>> read_prices(const std::string& path) {
+  std::map<std::string, double> prices;
+  try {
+    for (const auto& entry : YAML::LoadFile(path)) {
+      const auto model = entry.first.as<std::string>();
+      const auto price = entry.second.as<double>();
+      if (!(price >= 0)) {
+        return usage("price of " + model + " in '" + path + "' is negative", {});
+      }
+      if (Result<GpuModelId> known = find_gpu_model(model); !known) {
+        return known.error();
+      }
+      prices[model] = price;
+    }
+  } catch (const YAML::Exception& problem) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = std::string("not a map of GPU model to price: ") + problem.what(),
+                 .file = path,
+                 .line = problem.mark.line + 1,
+                 .remedy = "Write one 'MODEL: PRICE' per line, price per GPU-hour"};
+  }
+  return prices;
 }
 
 std::vector<std::string> expand_policies(const std::vector<std::string>& given) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "gpusched/base/result.hpp"
 #include "gpusched/sim/simulator.hpp"
 #include "gpusched/sim/trace.hpp"
@@ -19,6 +22,16 @@ struct ReplayInputs {
 
 /// True when every seed makes a trace of its own.
 bool generates_trace(const ReplayArguments& arguments);
+
+/// A recorded trace has no seed of its own: each seed shuffles the node order, which breaks ties, so that an interval
+/// shows how much of a result is luck with names.
+void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes);
+
+/// Runs at a time: as asked for, or for 0 as many as there are cores.
+int threads_for(int asked);
+
+/// The map of a --prices file: GPU model to price per GPU-hour.
+Result<std::map<std::string, double>> read_prices(const std::string& path);
 
 /// Reads or generates everything; says on stderr which rows were dropped and why.
 Result<ReplayInputs> load_inputs(const ReplayArguments& arguments);

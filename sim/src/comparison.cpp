@@ -1,12 +1,10 @@
 #include "gpusched/sim/comparison.hpp"
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
-#include <mutex>
 #include <optional>
-#include <thread>
+
+#include "run_batch.hpp"
 
 namespace gpusched::sim {
 
@@ -46,36 +44,15 @@ Result<std::vector<ComparedRun>> compare_policies(
     const ProgressCallback& progress) {
   const std::size_t total = policies * static_cast<std::size_t>(seeds);
   std::vector<std::optional<Result<Summary>>> results(total);
-  std::atomic<std::size_t> next{0};
-  std::mutex progress_mutex;
-  std::int64_t done = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < total; i = next++) {
-      const std::size_t policy = i / static_cast<std::size_t>(seeds);
-      results[i] = run(policy, first_seed + i % static_cast<std::size_t>(seeds));
-      const std::lock_guard lock(progress_mutex);
-      ++done;
-      if (progress) {
-        progress(done, static_cast<std::int64_t>(total));
-      }
-    }
-  };
-  std::vector<std::thread> pool;
-  for (int i = 1; i < threads && i < static_cast<int>(total); ++i) {
-    pool.emplace_back(work);
-  }
-  work();
-  for (std::thread& thread : pool) {
-    thread.join();
-  }
+  const auto each = static_cast<std::size_t>(seeds);
+  run_batch(
+      total, threads, [&](std::size_t i) { results[i] = run(i / each, first_seed + i % each); }, progress);
   std::vector<ComparedRun> runs;
   for (std::size_t i = 0; i < total; ++i) {
     if (!*results[i]) {
       return results[i]->error();
     }
-    runs.push_back({.policy = i / static_cast<std::size_t>(seeds),
-                    .seed = first_seed + i % static_cast<std::size_t>(seeds),
-                    .summary = results[i]->value()});
+    runs.push_back({.policy = i / each, .seed = first_seed + i % each, .summary = results[i]->value()});
   }
   return runs;
 }

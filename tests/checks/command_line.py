@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 
+PLAN = ["plan", "--trace", "generate:mig-mix:gpus=8,jobs=200", "--cluster", "H100-80GB-SXM5 x2", "--nodes", "1..16", "--seeds", "8"]
+
 # Arguments -> exit code (0 ok, 1 failed, 2 usage) and words that standard error must hold.
 CASES = [
     (["--version"], 0, []),
@@ -59,6 +61,23 @@ CASES = [
     (["exact"], 1, ["--generate"]),
     (["report"], 2, ["directory"]),
     (["report", "results", "--nope"], 2, ["--nope"]),
+    (["plan", "--help"], 0, []),
+    ([*PLAN, "--slo", "wait_p95<1h"], 0, []),
+    ([*PLAN, "--slo", "wait_p95<1h", "--json", "--scale", "1.3"], 0, []),
+    ([*PLAN, "--slo", "wait_p95<1h", "--search", "nodes,policy", "--policy", "buddy,mfi"], 0, []),
+    ([*PLAN, "--slo", "wait_p95<1h", "--search", "nodes,model", "--price", "H100-80GB-SXM5=3,H200-141GB=4"], 0, []),
+    ([*PLAN, "--slo", "wait_p95<1ms", "--nodes", "1..2"], 1, ["1 to 2 nodes", "instead of wait_p95<0.001s", "--nodes"]),
+    ([*PLAN, "--slo", "nope<1h"], 2, ["'nope'", "wait_p99"]),
+    ([*PLAN, "--slo", "wait_p95=1h"], 2, ["column 9", "wait_p99<60s"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--nodes", "9..4"], 1, ["9..4", "LO..HI"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--nodes", "few"], 1, ["few", "LO..HI"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--cluster", "16xH100-80GB-SXM5:8"], 1, ["16xH100", "--nodes"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--cluster", "nope x8"], 1, ["nope", "A100-80GB"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--policy", "buddy,mfi"], 1, ["--search nodes,policy"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--search", "model,nodes"], 1, ["--price"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--search", "policy"], 1, ["--nodes"]),
+    ([*PLAN, "--slo", "wait_p95<1h", "--price", "H100-80GB-SXM5=0"], 1, ["H100-80GB-SXM5=0"]),
+    (["plan"], 2, ["--slo"]),
     ([], 2, []),
 ]
 

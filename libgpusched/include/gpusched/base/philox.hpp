@@ -17,6 +17,7 @@ enum class StreamPurpose : std::uint32_t {
   look_ahead = 7,
   order = 8,
   execution = 9,
+  load_scale = 10,
 };
 
 /// Philox4x32-10, the counter-based generator of Salmon et al. (SC'11): same draws on every compiler and machine.
