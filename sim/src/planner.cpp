@@ -118,6 +118,7 @@ class Planner {
   Status check_neighbours();
   Status fill_frontier();
   void conclude();
+  void list_candidates();
 
   const std::vector<PlanKind>& kinds_;
   const std::vector<PlanTarget>& targets_;
@@ -400,6 +401,10 @@ void Planner::conclude() {
   }
   // The level that would have given the same answer: each of two claims per kind may use an equal part.
   result_.doubt = std::min(1.0, 2 * static_cast<double>(kinds_.size()) * doubt);
+}
+
+/// All that ran, with their means.
+void Planner::list_candidates() {
   for (const auto& [candidate, entry] : entries_) {
     PlannedCandidate planned{.candidate = candidate,
                              .cost = cost(candidate),
@@ -451,6 +456,7 @@ Result<PlanResult> Planner::answer() {
     }
   }
   conclude();
+  list_candidates();
   return std::move(result_);
 }
 
