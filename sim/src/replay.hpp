@@ -24,6 +24,19 @@
 
 namespace gpusched::sim {
 
+struct EmptiedGpu {
+  NodeId node;
+  std::uint16_t gpu = 0;
+  std::vector<PodMove> moves;
+};
+/// A compaction on its way: which GPU is being emptied, and which of its pods is next.
+struct Compaction {
+  ReshapeTrigger trigger = ReshapeTrigger::period;
+  std::vector<EmptiedGpu> gpus;
+  std::size_t next_gpu = 0, next_move = 0;
+  bool holds_gpu = false;  // the GPU being emptied takes no newcomers
+};
+
 /// One replay: the world (arrivals, departures, node events) around an engine. Everything the engine learns it learns
 /// from events; everything it wants comes back as actions, which take effect at once here.
 class Replay {
@@ -76,18 +89,6 @@ class Replay {
     std::uint32_t run = 0;  // of the unit when the move began
     bool waited = false;    // the unit was in the queue before
     ReshapeTrigger trigger = ReshapeTrigger::block;
-  };
-  struct EmptiedGpu {
-    NodeId node;
-    std::uint16_t gpu = 0;
-    std::vector<PodMove> moves;
-  };
-  /// A compaction on its way: which GPU is being emptied, and which of its pods is next.
-  struct Compaction {
-    ReshapeTrigger trigger = ReshapeTrigger::period;
-    std::vector<EmptiedGpu> gpus;
-    std::size_t next_gpu = 0, next_move = 0;
-    bool holds_gpu = false;  // the GPU being emptied takes no newcomers
   };
   struct Gates {
     LossAccount compaction, on_block;
