@@ -85,7 +85,8 @@ Result<std::unique_ptr<ClusterView>> ClusterView::create(ClusterViewOptions opti
 ClusterView::ClusterView(ClusterViewOptions options, Engine engine)
     : options_(std::move(options)), engine_(std::make_unique<Engine>(std::move(engine))) {
   if (options_.log_sink) {
-    log_ = std::make_unique<EventLogWriter>(options_.log_sink, [this](PodId pod) { return uid_of_id_[pod.value]; });
+    log_ =
+        std::make_unique<EventLogWriter>(options_.log_sink, [this](PodId pod) { return pod_of_id_[pod.value]->uid; });
     log_->header(options_.engine);
   }
 }
@@ -189,12 +190,12 @@ LivePod& ClusterView::submit(const PodObject& object, TimeNs now) {
     gangs_[pod.gang].insert(pod.uid);
   }
   if (free_ids_.empty()) {
-    pod.id = PodId{static_cast<std::uint32_t>(uid_of_id_.size())};
-    uid_of_id_.push_back(pod.uid);
+    pod.id = PodId{static_cast<std::uint32_t>(pod_of_id_.size())};
+    pod_of_id_.push_back(&pod);
   } else {
     pod.id = free_ids_.back();
     free_ids_.pop_back();
-    uid_of_id_[pod.id.value] = pod.uid;
+    pod_of_id_[pod.id.value] = &pod;
   }
   pod.request = engine_->intern(request);
   if (const Status submitted = observe(now, PodSubmitted{pod.id, pod.request, 0}); !submitted) {
@@ -273,7 +274,7 @@ void ClusterView::restore_records(NodeId node, TimeNs now) {
   const ClusterState& state = engine_->state();
   std::vector<const LivePod*> pods;
   for (const PodId id : state.node(node).pods) {
-    const LivePod* pod = find_pod(uid_of_id_[id.value]);
+    const LivePod* pod = pod_of_id_[id.value];
     if (state.pod(id)->placement.gpus.empty() && !pod->recorded_gpus.empty()) {
       pods.push_back(pod);
     }
@@ -326,8 +327,8 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   if (found == pods_.end()) {
     return;
   }
-  const LivePod pod = std::move(found->second);
-  pods_.erase(found);
+  const auto forgotten = pods_.extract(found);
+  const LivePod& pod = forgotten.mapped();
   if (const auto gang = gangs_.find(pod.gang); gang != gangs_.end()) {
     gang->second.erase(uid);
     if (gang->second.empty()) {
@@ -336,6 +337,7 @@ void ClusterView::forget(const std::string& uid, TimeNs now) {
   }
   (void)observe(now, PodFinished{pod.id, 0});
   (void)observe(now, PodForgotten{pod.id});
+  pod_of_id_[pod.id.value] = nullptr;
   free_ids_.push_back(pod.id);
   timed_.erase(uid);
   if (pod.stage == PodStage::pending) {

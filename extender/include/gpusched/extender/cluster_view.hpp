@@ -41,16 +41,16 @@ struct LivePod {
   /// However often filter is asked, it holds no longer than this before bind is called: what somebody after us rejects
   /// each time would keep its place for ever. -1: nothing was held since.
   TimeNs holds_end_ns = -1;
-  bool from_watch = false;  ///< the API server has told of it; others vanish after a while
-  bool is_listed = false;   ///< seen in the list that is being read
   TimeNs last_seen_ns = 0;
-  TimeNs missed_ns = -1;  ///< bound, but a full list that ended then did not name it; -1: none
-  std::string resource;   ///< what the kubelet counts; empty: none, or intent alone
-  std::string problem;    ///< why the request is not understood; empty = it is
+  TimeNs missed_ns = -1;       ///< bound, but a full list that ended then did not name it; -1: none
+  std::string resource;        ///< what the kubelet counts; empty: none, or intent alone
+  std::string problem;         ///< why the request is not understood; empty = it is
+  std::string gang;            ///< namespace and name of the pod group by label; empty: none
+  std::int64_t gang_size = 0;  ///< pods that it needs at once; 0: those that are there
+  bool from_watch = false;     ///< the API server has told of it; others vanish after a while
+  bool is_listed = false;      ///< seen in the list that is being read
+  bool is_gated = false;       ///< a scheduling gate keeps it from its turn
   bool states_intent_only = false;
-  std::string gang;                          ///< namespace and name of the pod group by label; empty: none
-  std::int64_t gang_size = 0;                ///< pods that it needs at once; 0: those that are there
-  bool is_gated = false;                     ///< a scheduling gate keeps it from its turn
   std::vector<std::uint16_t> recorded_gpus;  ///< by its allocation record, also while the node shows no such GPU
   std::string note;                          ///< what admission wrote about its choice
   /// What the pod needs in its own words, where admission chose the resource: not every node that has the resource
@@ -173,7 +173,7 @@ class ClusterView {
   std::unordered_map<std::string, LivePod> pods_;
   std::unordered_map<std::string, std::set<std::string>> gangs_;      // uids by LivePod::gang
   std::unordered_map<std::string, std::vector<std::string>> parked_;  // uids of bound pods by a node not seen yet
-  std::vector<std::string> uid_of_id_;                                // by PodId
+  std::vector<const LivePod*> pod_of_id_;                             // null: a number to give again
   std::vector<PodId> free_ids_;                                       // numbers to give again, the last one first
   std::unordered_set<std::string> timed_;  // uids of pods that time may change; some may need it no longer
   bool listing_pods_ = false;
