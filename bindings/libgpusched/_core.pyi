@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['GpuModel', 'JobProfile', 'MigLattice', 'MigProfile', 'NodesView', 'Request', 'Result', 'Simulation', 'Table', 'Trace', 'build', 'check_policy', 'explain', 'generators', 'gpu_models', 'job_profiles_from_json', 'policies', 'version']
+__all__: list[str] = ['GpuModel', 'JobProfile', 'MigLattice', 'MigProfile', 'NodesView', 'Request', 'Result', 'Simulation', 'Table', 'Trace', 'build', 'check_policy', 'estimate', 'explain', 'generators', 'gpu_models', 'job_profiles_from_json', 'policies', 'version']
 class Table:
     @staticmethod
     def from_columns(columns: dict) -> Table:
@@ -365,6 +365,8 @@ class NodesView:
 class Result:
     def decisions(self) -> Table:
         ...
+    def demand(self) -> Table:
+        ...
     def jobs(self) -> Table:
         ...
     def summary_json(self) -> str:
@@ -395,6 +397,10 @@ def build() -> str:
     ...
 def check_policy(text: str, parameters: collections.abc.Mapping[str, str]) -> None:
     ...
+def estimate(values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> tuple[float, float]:
+    """
+    Mean and half width of its 95 % confidence interval (Student's t).
+    """
 def explain(trace: Trace, settings: dict, job: str, at_s: typing.SupportsFloat | typing.SupportsIndex, what_if: dict) -> tuple:
     ...
 def generators() -> list:

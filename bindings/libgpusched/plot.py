@@ -9,12 +9,12 @@ figure needs: those of timeline.csv, demand.csv and jobs.csv that ``gpusched-sim
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from . import _core
 from .errors import refuse
 from .partition_map import IDLE, LINE, rows_of
 from .simulator import Result, State
@@ -28,15 +28,6 @@ __all__ = ["allocation", "comparison", "fragmentation", "partitions", "utilisati
 
 Run: TypeAlias = "Result | Any"  # a table is anything with named columns
 Runs: TypeAlias = "Run | Iterable[Run] | Mapping[str, Run]"
-
-# 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; the normal's beyond.
-# The same as `gpusched-sim compare` has, so that intervals agree.
-T_QUANTILES = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
-NORMAL_QUANTILE = 1.960
 
 # Column of a sweep: label, unit, factor.
 MEASURES = {
@@ -210,7 +201,7 @@ def comparison(
                 "Name in `by` what else these runs differ in",
             )
         runs[seed] = factor * float(value)
-    estimates = {name: _estimate(list(runs.values())) for name, runs in groups.items()}
+    estimates = {name: _core.estimate(list(runs.values())) for name, runs in groups.items()}
     ordered = sorted(estimates, key=lambda name: estimates[name][0])
     ax.errorbar(
         [estimates[name][0] for name in ordered],
@@ -340,13 +331,3 @@ def _time_unit(runs: Iterable[Run]) -> tuple[str, float]:
         if span >= 3 * seconds:
             return name, seconds
     return "s", 1.0
-
-
-def _estimate(values: list[float]) -> tuple[float, float]:
-    """Mean and half width of its 95 % confidence interval."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, 0.0
-    degrees = len(values) - 1
-    t = T_QUANTILES[degrees - 1] if degrees <= len(T_QUANTILES) else NORMAL_QUANTILE
-    return mean, t * float(np.std(values, ddof=1)) / math.sqrt(len(values))

@@ -97,11 +97,7 @@ class Result:
         job started when it came and stayed for its duration in the trace. MIG instances count by
         placement units.
         """
-        if "demand" not in self._tables:
-            from .demand import demand_of
-
-            self._tables["demand"] = demand_of(self._trace, self.timeline["time_s"])
-        return self._tables["demand"]
+        return self._table("demand")
 
     @property
     def num_gpus(self) -> int:

@@ -79,6 +79,17 @@ SharedTable timeline_table(const ResultHandle& handle) {
   return table;
 }
 
+SharedTable demand_table(const ResultHandle& handle) {
+  const std::vector<sim::DemandRow> rows = sim::demand_rows(*handle.trace, handle.result, /*given_order=*/false);
+  using Row = sim::DemandRow;
+  const auto gpus = [](std::int64_t micro_gpus) { return static_cast<double>(micro_gpus) / 1e6; };
+  auto table = std::make_shared<Table>();
+  table->add("time_s", numbers_of<double>(rows, [](const Row& row) { return to_s(row.time_ns); }));
+  table->add("arrived_gpus", numbers_of<double>(rows, [&](const Row& row) { return gpus(row.arrived_micro_gpus); }));
+  table->add("offered_gpus", numbers_of<double>(rows, [&](const Row& row) { return gpus(row.offered_micro_gpus); }));
+  return table;
+}
+
 SharedTable decisions_table(const ResultHandle& handle) {
   const auto& rows = handle.decisions;
   using Row = DecisionRow;

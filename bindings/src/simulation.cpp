@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/pod_names.hpp"
 #include "gpusched/sim/result_files.hpp"
 
@@ -162,6 +163,7 @@ void bind_simulation(py::module_& module) {
       .def("summary_json", [](const ResultHandle& handle) { return sim::summary_json(handle.result.summary); })
       .def("jobs", &jobs_table)
       .def("timeline", &timeline_table)
+      .def("demand", &demand_table)
       .def("decisions", &decisions_table)
       .def(
           "write",
@@ -177,6 +179,13 @@ void bind_simulation(py::module_& module) {
       .def_property_readonly("now_s", &SimulationHandle::now_s)
       .def_property_readonly("arrived", &SimulationHandle::arrived)
       .def_property_readonly("arrivals", &SimulationHandle::arrivals);
+  module.def(
+      "estimate",
+      [](const std::vector<double>& values) {
+        const sim::Estimate estimate = sim::estimate(values);
+        return std::pair(estimate.mean, estimate.half_width);
+      },
+      py::arg("values"), "Mean and half width of its 95 % confidence interval (Student's t).");
 }
 
 }  // namespace gpusched::python

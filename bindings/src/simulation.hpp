@@ -46,6 +46,7 @@ struct ResultHandle {
 
 SharedTable jobs_table(const ResultHandle& handle);
 SharedTable timeline_table(const ResultHandle& handle);
+SharedTable demand_table(const ResultHandle& handle);
 SharedTable decisions_table(const ResultHandle& handle);
 
 /// The state of a cluster as three tables: nodes, gpus, placements.

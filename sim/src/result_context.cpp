@@ -88,15 +88,24 @@ std::string nodes_csv(const Trace& trace, const RunNote& note) {
   return text;
 }
 
-std::string demand_csv(const Trace& trace, const SimulationResult& result, const RunNote& note) {
-  const DemandChanges changes = demand_changes(trace, result, note.given_order);
-  std::string text = "time_s,arrived_gpus,offered_gpus\n";
+std::vector<DemandRow> demand_rows(const Trace& trace, const SimulationResult& result, bool given_order) {
+  const DemandChanges changes = demand_changes(trace, result, given_order);
+  std::vector<DemandRow> rows;
   MicroGpu arrived = 0, left = 0;
   std::size_t next_arrival = 0, next_departure = 0;
   for (const TimelineRow& row : result.timeline) {
     arrived += sum_until(changes.arrivals, row.time_ns, next_arrival);
     left += sum_until(changes.departures, row.time_ns, next_departure);
-    text += format_seconds(row.time_ns) + "," + gpus(arrived) + "," + gpus(arrived - left) + "\n";
+    rows.push_back({row.time_ns, arrived, arrived - left});
+  }
+  return rows;
+}
+
+std::string demand_csv(const Trace& trace, const SimulationResult& result, const RunNote& note) {
+  std::string text = "time_s,arrived_gpus,offered_gpus\n";
+  for (const DemandRow& row : demand_rows(trace, result, note.given_order)) {
+    text +=
+        format_seconds(row.time_ns) + "," + gpus(row.arrived_micro_gpus) + "," + gpus(row.offered_micro_gpus) + "\n";
   }
   return text;
 }
