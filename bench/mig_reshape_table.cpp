@@ -106,19 +106,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   const bench::Stopwatch watch;
-  std::vector<Row> rows(mig_cells * seeds->count);
-  std::vector<Status> statuses(rows.size());
-  bench::on_all_cores(rows.size(), [&](std::size_t i) {
-    Result<Row> row = run_cell(i / seeds->count, seeds->first + i % seeds->count);
-    statuses[i] = row ? Status() : Status(row.error());
-    rows[i] = row ? row.value() : Row{};
-  });
-  for (const Status& status : statuses) {
-    if (!status) {
-      std::cerr << status.error().to_string() << "\n";
-      return 1;
-    }
+  const Result<std::vector<Row>> all = bench::cells_times_seeds<Row>(mig_cells, *seeds, run_cell);
+  if (!all) {
+    std::cerr << all.error().to_string() << "\n";
+    return 1;
   }
+  const std::vector<Row>& rows = all.value();
   std::printf("accepted %% by count / by slices, mean of %zu seeds (reference)\n",
               static_cast<std::size_t>(seeds->count));
   std::printf("%-15s %14s  %29s  %29s  %8s  moves per arrival, times the reference's\n", "mix, load", "buddy",

@@ -179,19 +179,13 @@ int main(int argc, char** argv) {
   }
   const bench::Stopwatch watch;
   using Rows = std::array<Figures, regimes.size()>;
-  std::vector<Rows> runs(cells.size() * seeds->count);
-  std::vector<Status> statuses(runs.size());
-  bench::on_all_cores(runs.size(), [&](std::size_t i) {
-    const Result<Rows> rows = run_cell(cells[i / seeds->count], seeds->first + i % seeds->count);
-    statuses[i] = rows ? Status() : Status(rows.error());
-    runs[i] = rows ? rows.value() : Rows{};
-  });
-  for (const Status& status : statuses) {
-    if (!status) {
-      std::cerr << status.error().to_string() << "\n";
-      return 1;
-    }
+  const Result<std::vector<Rows>> all = bench::cells_times_seeds<Rows>(
+      cells.size(), *seeds, [](std::size_t cell, std::uint64_t seed) { return run_cell(cells[cell], seed); });
+  if (!all) {
+    std::cerr << all.error().to_string() << "\n";
+    return 1;
   }
+  const std::vector<Rows>& runs = all.value();
   std::printf("mean of %zu seeds\n", static_cast<std::size_t>(seeds->count));
   std::printf(
       "%-13s %-15s accepted by slices, mean wait where jobs wait; per 100 arrivals: pods moved, GPUs emptied;\n",

@@ -22,6 +22,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "gpusched/base/result.hpp"
+
 /// What the programs that print a table have in common: options, runs on all cores, clocks.
 namespace gpusched::bench {
 
@@ -185,5 +187,24 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
+
+/// run(cell, seed) for each cell under each seed, on all cores: a Row each, the seeds of a cell side by side; or the
+/// first error in that order.
+template <typename Row, typename Run>
+Result<std::vector<Row>> cells_times_seeds(std::size_t cells, const TableSeeds& seeds, const Run& run) {
+  std::vector<Row> rows(cells * seeds.count);
+  std::vector<Status> statuses(rows.size());
+  on_all_cores(rows.size(), [&](std::size_t i) {
+    Result<Row> row = run(i / seeds.count, seeds.first + i % seeds.count);
+    statuses[i] = row ? Status() : Status(row.error());
+    rows[i] = row ? std::move(row).value() : Row{};
+  });
+  for (const Status& status : statuses) {
+    if (!status) {
+      return status.error();
+    }
+  }
+  return rows;
+}
 
 }  // namespace gpusched::bench

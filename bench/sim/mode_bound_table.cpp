@@ -77,19 +77,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::size_t count = seeds->second - seeds->first + 1;
-  std::vector<Run> runs(mode_study_cells.size() * count);
-  std::vector<Status> statuses(runs.size());
-  bench::on_all_cores(runs.size(), [&](std::size_t i) {
-    const Result<Run> result = run(mode_study_cells[i / count], seeds->first + i % count);
-    statuses[i] = result ? Status() : Status(result.error());
-    runs[i] = result ? result.value() : Run{};
-  });
-  for (const Status& status : statuses) {
-    if (!status) {
-      std::cerr << status.error().to_string() << "\n";
-      return 1;
-    }
+  const Result<std::vector<Run>> all = bench::cells_times_seeds<Run>(
+      mode_study_cells.size(), {.first = seeds->first, .count = count},
+      [](std::size_t cell, std::uint64_t seed) { return run(mode_study_cells[cell], seed); });
+  if (!all) {
+    std::cerr << all.error().to_string() << "\n";
+    return 1;
   }
+  const std::vector<Run>& runs = all.value();
   std::printf("fractions of the GPU time, means of %zu seeds; sd: of the offered work of one seed\n", count);
   std::printf("%-14s %7s %7s %9s %6s %7s %8s %8s %7s\n", "mix, load", "jobs", "demand", "offered", "sd", "study", "",
               "bound", "study");

@@ -14,13 +14,6 @@ namespace {
 constexpr std::int64_t steps_between_looks = 64;
 constexpr auto time_between_looks = std::chrono::milliseconds(50);
 
-sim::QueueDiscipline queue_named(const std::string& name) {
-  return name == "reject"  ? sim::QueueDiscipline::reject
-         : name == "fifo"  ? sim::QueueDiscipline::fifo
-         : name == "lines" ? sim::QueueDiscipline::lines
-                           : sim::QueueDiscipline::backfill;
-}
-
 /// The setting, unless it is absent or None.
 template <typename T>
 std::optional<T> setting(const py::dict& settings, const char* name) {
@@ -45,7 +38,7 @@ sim::SimulationOptions options_from(const sim::Trace& trace, const py::dict& set
   options.until_ns = to_ns(setting<double>(settings, "until").value_or(-1));
   options.execution.slowdown_error = setting<double>(settings, "slowdown_error").value_or(0);
   if (const auto queue = setting<std::string>(settings, "queue")) {
-    options.queue = queue_named(*queue);
+    options.queue = sim::queue_named(*queue);
   }
   if (const auto target = setting<std::string>(settings, "target")) {
     options.target = *target == "trace" ? sim::demand_of(trace) : DemandMix{};

@@ -122,13 +122,6 @@ Status load_prices(const std::string& path, sim::Trace& trace) {
   return {};
 }
 
-sim::QueueDiscipline queue_named(const std::string& name) {
-  return name == "reject"  ? sim::QueueDiscipline::reject
-         : name == "fifo"  ? sim::QueueDiscipline::fifo
-         : name == "lines" ? sim::QueueDiscipline::lines
-                           : sim::QueueDiscipline::backfill;
-}
-
 sim::ReshapeSimulation reshape_of(const ReplayArguments& arguments) {
   const auto ns = [](double seconds) { return static_cast<TimeNs>(seconds * static_cast<double>(ns_per_s)); };
   sim::ReshapeSimulation reshape;
@@ -258,7 +251,7 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   options = sim::usual_options(inputs.trace);
   options.seed = arguments.seed;
   if (!arguments.queue.empty()) {
-    options.queue = queue_named(arguments.queue);
+    options.queue = sim::queue_named(arguments.queue);
   }
   options.execution.slowdown_error = arguments.slowdown_error;
   options.preemption = !arguments.no_preemption;

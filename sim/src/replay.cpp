@@ -494,6 +494,13 @@ SimulationResult Replay::finish() {
   return std::move(result_);
 }
 
+QueueDiscipline queue_named(std::string_view name) {
+  return name == "reject"  ? QueueDiscipline::reject
+         : name == "fifo"  ? QueueDiscipline::fifo
+         : name == "lines" ? QueueDiscipline::lines
+                           : QueueDiscipline::backfill;
+}
+
 const char* to_string(JobOutcome outcome) {
   constexpr std::array<const char*, 7> names = {"waiting",    "running",   "finished", "rejected",
                                                 "infeasible", "abandoned", "lost"};

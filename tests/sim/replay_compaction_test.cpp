@@ -11,6 +11,8 @@
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/simulator.hpp"
 
+#include "sim/replay_world.hpp"
+
 namespace gpusched::sim {
 namespace {
 
@@ -18,48 +20,15 @@ using Counts = std::array<std::int64_t, reshape_trigger_count>;
 
 /// Two A100 under first_fit. From 100 s on each holds one 3g for ever, of "left" and "right": a 7g fits only where one
 /// of them goes to the other's GPU. Every 600 s GPUs are emptied; a move takes 20 s.
-class ReplayCompactionTest : public ::testing::Test {
+class ReplayCompactionTest : public ReplayWorld {
  protected:
-  ReplayCompactionTest() {
-    trace.nodes = parse_cluster_shorthand("1xA100-80GB:2@mig").value();
-    options.policy.name = "first_fit";
-    options.reshape.delay_ns = 20 * ns_per_s;
+  ReplayCompactionTest() : ReplayWorld("1xA100-80GB:2@mig") {
     options.reshape.compaction.every_ns = 600 * ns_per_s;
     job("filler", 0, 100, "4g.40gb");
     job("left", 1, 20'000, "3g.40gb");
     job("right", 2, 20'000, "3g.40gb");
   }
-  GpuRequest& job(const std::string& id, TimeNs submit_s, TimeNs duration_s, const std::string& profile) {
-    JobSpec spec;
-    spec.request.num_gpu = 1;
-    spec.request.gpu_milli = 1000;
-    spec.request.mig_profile = profile;
-    spec.request.mode = SharingMode::mig;
-    trace.specs.push_back(spec);
-    TraceJob row;
-    row.id = id;
-    row.submit_ns = submit_s * ns_per_s;
-    row.duration_ns = duration_s * ns_per_s;
-    row.spec = static_cast<std::uint32_t>(trace.specs.size() - 1);
-    trace.jobs.push_back(row);
-    return trace.specs.back().request;
-  }
-  void run() {
-    const Result<SimulationResult> simulated = simulate(trace, options);
-    ASSERT_TRUE(simulated.ok()) << simulated.error().to_string();
-    result = simulated.value();
-  }
-  /// "start..end outcome", seconds.
-  std::string fate(std::size_t i) const {
-    const JobResult& one = result.jobs[i];
-    const auto text = [](TimeNs ns) { return ns < 0 ? std::string("-") : std::to_string(ns / ns_per_s); };
-    return text(one.start_ns) + ".." + text(one.end_ns) + " " + to_string(one.outcome);
-  }
   const ReshapeTriggerCounts& triggers() const { return result.summary.triggers; }
-
-  Trace trace;
-  SimulationOptions options;
-  SimulationResult result;
 };
 
 TEST_F(ReplayCompactionTest, WithoutTriggersNobodyIsMoved) {

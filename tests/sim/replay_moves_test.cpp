@@ -7,52 +7,21 @@
 #include "gpusched/sim/cluster_builder.hpp"
 #include "gpusched/sim/simulator.hpp"
 
+#include "sim/replay_world.hpp"
+
 namespace gpusched::sim {
 namespace {
 
 /// One A100 under first_fit (lowest start). The first job takes unit 0; a 4g, which starts at 0 only, comes at 10 s.
-class ReplayMovesTest : public ::testing::Test {
+class ReplayMovesTest : public ReplayWorld {
  protected:
-  ReplayMovesTest() {
-    trace.nodes = parse_cluster_shorthand("1xA100-80GB:1@mig").value();
-    options.policy.name = "first_fit";
+  ReplayMovesTest() : ReplayWorld("1xA100-80GB:1@mig") {
     options.reshape.rules.one_move_on_block = true;
-    options.reshape.delay_ns = 20 * ns_per_s;
     job("small", 0, 1000, "1g.10gb");
-  }
-  GpuRequest& job(const std::string& id, TimeNs submit_s, TimeNs duration_s, const std::string& profile) {
-    JobSpec spec;
-    spec.request.num_gpu = 1;
-    spec.request.gpu_milli = 1000;
-    spec.request.mig_profile = profile;
-    spec.request.mode = SharingMode::mig;
-    trace.specs.push_back(spec);
-    TraceJob row;
-    row.id = id;
-    row.submit_ns = submit_s * ns_per_s;
-    row.duration_ns = duration_s * ns_per_s;
-    row.spec = static_cast<std::uint32_t>(trace.specs.size() - 1);
-    trace.jobs.push_back(row);
-    return trace.specs.back().request;
-  }
-  void run() {
-    const Result<SimulationResult> simulated = simulate(trace, options);
-    ASSERT_TRUE(simulated.ok()) << simulated.error().to_string();
-    result = simulated.value();
-  }
-  /// "start..end outcome", seconds.
-  std::string fate(std::size_t i) const {
-    const JobResult& one = result.jobs[i];
-    const auto text = [](TimeNs ns) { return ns < 0 ? std::string("-") : std::to_string(ns / ns_per_s); };
-    return text(one.start_ns) + ".." + text(one.end_ns) + " " + to_string(one.outcome);
   }
   std::pair<std::int64_t, std::int64_t> moves() const {
     return {result.summary.reshapes, result.summary.reshapes_failed};
   }
-
-  Trace trace;
-  SimulationOptions options;
-  SimulationResult result;
 };
 
 using Moves = std::pair<std::int64_t, std::int64_t>;

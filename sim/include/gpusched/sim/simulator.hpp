@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gpusched/base/result.hpp"
@@ -23,6 +24,8 @@ enum class QueueDiscipline {
   backfill,  ///< waits; whoever fits may start
   lines,     ///< waits in the line of its priority, of which the first 60 are tried; whoever fits may start
 };
+/// "reject", "fifo" and "lines"; every other name is backfill.
+QueueDiscipline queue_named(std::string_view name);
 
 /// Everything that shapes one replay besides the trace.
 struct SimulationOptions {
