@@ -63,7 +63,8 @@ class Verbs {
   std::string refuse_everywhere(const FilterArgs& args, std::string_view message, VerbRecord& record);
   std::string score(const FilterArgs& args, VerbRecord& record);
   std::string repeat_place(const FilterArgs& args, const LivePod& pod, VerbRecord& record);
-  /// Why the pod's gang cannot be held now, whatever room there is; empty: it can, or there is none.
+  /// Why the pod's gang cannot be held now, whatever room there is; empty: it can, or there is none. Members that have
+  /// rested long enough may be held again.
   std::string_view gang_waits(const LivePod& pod, TimeNs now);
   /// Holds a place for every pod of the gang that has none, or for none: false.
   bool hold_gang(LivePod& pod, const Decision& decision, std::span<const NodeId> scope, TimeNs now, VerbRecord& record);
