@@ -1,4 +1,5 @@
 // MIG instances whose tenants take turns, in the cluster state.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -127,7 +128,9 @@ TEST_F(InstanceTurnsTest, AMoveHoldsBothPlacesAndLeavesTheOthers) {
   ASSERT_TRUE(state.apply({0, PodMoveStarted{{pod, from, to}}}).ok());
   EXPECT_EQ(gpu(0).turn_takers(0), 2);
   EXPECT_FALSE(reserve({turns_on("2g.20gb", 4, 17000, 1)}).valid()) << "the memory is the moving pod's";
+  EXPECT_EQ(state.turn_takers(NodeId{0}, 1).size(), 1U) << "one in both places";
   ASSERT_TRUE(state.apply({0, PodMoved{{pod, from, to}}}).ok());
+  EXPECT_EQ(state.turn_takers(NodeId{0}, 0).size(), 1U);
   EXPECT_EQ(gpu(0).turn_takers(0), 1);
   EXPECT_EQ(gpu(1).turn_takers(4), 1);
   finish(stays);
@@ -172,6 +175,10 @@ TEST_F(InstanceTurnsTest, TheStateFollowsFromItsPods) {
     }
     for (int device = 0; device < 2; ++device) {
       int occupied = 0;
+      std::vector<std::tuple<int, int, std::uint32_t>> listed, there;  // start, memory, profile
+      for (const TurnTaker& tenant : state.turn_takers(NodeId{0}, static_cast<std::uint16_t>(device))) {
+        listed.emplace_back(tenant.start, tenant.memory_mib, tenant.profile);
+      }
       for (int unit = 0; unit < 8; ++unit) {
         const std::vector<GpuAssignment>& here = tenants[{device, unit}];
         occupied |= here.empty() ? 0 : 1 << unit;
@@ -184,7 +191,15 @@ TEST_F(InstanceTurnsTest, TheStateFollowsFromItsPods) {
         const bool starts_here = !here.empty() && here[0].takes_turns() && here[0].range.start == unit;
         EXPECT_EQ(gpu(static_cast<std::size_t>(device)).turn_takers(unit),
                   starts_here ? static_cast<int>(here.size()) : 0);
+        for (const GpuAssignment& part : here) {
+          if (starts_here) {
+            there.emplace_back(unit, part.memory_mib, part.profile.value);
+          }
+        }
       }
+      std::sort(listed.begin(), listed.end());
+      std::sort(there.begin(), there.end());
+      EXPECT_EQ(listed, there);
       EXPECT_EQ(gpu(static_cast<std::size_t>(device)).mig_occupancy, occupied);
     }
     ASSERT_FALSE(HasFailure()) << "step " << step;

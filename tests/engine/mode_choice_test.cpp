@@ -169,6 +169,47 @@ TEST_F(ModeChoiceTest, ATimeSlicedInstanceIsWeighedLikeAnyMode) {
   EXPECT_EQ(bar_of(service), ModeBar::isolation);
 }
 
+/// Shared GPUs that are too full for a job, in front of one that is not.
+class LongSearchTest : public ModeChoiceTest {
+ protected:
+  GpuRequest session(std::int64_t memory_mib) const {
+    GpuRequest request = intent(JobClass::dev, "dev", 3);
+    request.mode = SharingMode::time_slice;
+    request.gpu_memory_mib = memory_mib;
+    return request;
+  }
+  void fill(int full) {
+    for (int i = 0; i < full; ++i) {
+      submit(session(50 * 1024));
+    }
+    submit(session(45 * 1024));
+    ASSERT_EQ(engine_.state().active_gpus(), full + 1);
+  }
+  std::uint32_t gpu_of(const Decision& decision) const {
+    const Candidate& place = *candidate_of(decision);
+    return engine_.state().first_gpu(place.node) + place.gpus[0].gpu;
+  }
+};
+
+TEST_F(LongSearchTest, EveryGpuIsLookedAtInAClusterOfUsualSize) {
+  add_gpus(220);
+  fill(200);
+  EXPECT_EQ(gpu_of(submit(session(32 * 1024))), 200U);
+}
+
+TEST_F(LongSearchTest, AJobWithAPlaceSearchesNoFurther) {
+  add_gpus(320);
+  fill(300);
+  EXPECT_EQ(gpu_of(submit(session(32 * 1024))), 301U) << "an idle one";
+}
+
+TEST_F(LongSearchTest, AJobWithoutLooksEverywhere) {
+  add_gpus(301);
+  fill(300);
+  EXPECT_EQ(gpu_of(submit(session(32 * 1024))), 300U);
+  EXPECT_EQ(candidate_of(submit(session(32 * 1024))), nullptr);
+}
+
 TEST_F(ModeChoiceTest, AHeldGpuTakesNoNewcomer) {
   add_gpus(1);
   ASSERT_TRUE(engine_.observe({0, GpuHeld{NodeId{0}, 0}}).ok());

@@ -267,7 +267,10 @@ std::span<const RequestClassId> ClusterState::tenants(NodeId id, std::uint16_t g
                                  : std::span<const RequestClassId>();
 }
 
-std::vector<GpuRef> ClusterState::take_changed_gpus() { return std::exchange(changed_gpus_, {}); }
+void ClusterState::take_changed_gpus(std::vector<GpuRef>& changed) {
+  changed.clear();
+  changed.swap(changed_gpus_);
+}
 
 void ClusterState::move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction) {
   if (tenants_.size() < gpus_added_) {
@@ -446,7 +449,9 @@ void ClusterState::shift(RequestClassId id, const Candidate& placement, int dire
     if (may_enter_or_leave && gpu.takes_instances()) {
       gpu_index_.insert(gpu, first_gpu(placement.node) + part.gpu);
     }
-    if (part.sharing != PartitionSharing::exclusive && part.range.size == 0) {
+    if (part.takes_turns()) {
+      move_turn_taker(placement.node, part, id, direction);
+    } else if (part.sharing != PartitionSharing::exclusive && part.range.size == 0) {
       move_tenant(placement.node, part, id, direction);
     }
     if (follows_gpus_) {

@@ -12,23 +12,24 @@ namespace gpusched {
 namespace {
 
 /// One more tenant of its instance, the first brings the instance.
-void join_instance(const ModeDemand& demand, RequestClassId request, const GpuAssignment& part, std::uint16_t model,
+void join_instance(const ModeDemand& demand, const TurnTaker& tenant, std::uint16_t model,
                    std::vector<ModeIndex::Instance>& instances) {
   auto instance = std::find_if(instances.begin(), instances.end(),
-                               [&](const ModeIndex::Instance& i) { return i.start == part.range.start; });
+                               [&](const ModeIndex::Instance& i) { return i.start == tenant.start; });
+  const MigProfileId profile{tenant.profile};
   if (instance == instances.end()) {
     const GpuModel& gpu = gpu_model(GpuModelId{model});
-    const auto memory_mib = static_cast<std::int32_t>(gpu.profiles[part.profile.value].memory_mib.value_or(0));
+    const MigProfile& row = gpu.profiles[profile.value];
     instance = instances.insert(instances.end(), ModeIndex::Instance{});
-    instance->start = part.range.start;
-    instance->profile = part.profile;
-    instance->size = static_cast<double>(part.range.size) / gpu.placement_units;
-    instance->memory_mib = instance->free_memory_mib = memory_mib;
+    instance->start = tenant.start;
+    instance->profile = profile;
+    instance->size = static_cast<double>(row.memory_units) / gpu.placement_units;
+    instance->memory_mib = instance->free_memory_mib = static_cast<std::int32_t>(row.memory_mib.value_or(0));
     instance->limit = std::numeric_limits<double>::max();
   }
-  instance->free_memory_mib -= part.memory_mib;
-  instance->tenants.push_back(request);
-  const InstanceTenant* turns = demand.turns_on(model, part.profile);
+  instance->free_memory_mib -= tenant.memory_mib;
+  instance->tenants.push_back(tenant.request);
+  const InstanceTenant* turns = demand.turns_on(model, profile);
   if (turns == nullptr) {
     instance->limit = 0;  // the tenant came by itself, and has no room to give
     return;
@@ -43,25 +44,33 @@ void join_instance(const ModeDemand& demand, RequestClassId request, const GpuAs
 void ModeIndex::sync(ClusterState& state, ModeDemands& demands) {
   state.gpu_index();  // brings the ordinals up to date
   const bool reprofiled = profiles_version_ != state.profiles_version();
-  if (topology_version_ != state.topology_version() || reprofiled || log_.size() > max_log) {
+  if (topology_version_ != state.topology_version() || reprofiled) {
     if (reprofiled) {
       demands.clear();
     }
     rebuild(state, demands);
     return;
   }
-  for (const GpuRef gpu : state.take_changed_gpus()) {
+  if (log_.size() > max_log) {
+    start_log();
+  }
+  state.take_changed_gpus(changed_);
+  for (const GpuRef gpu : changed_) {
     refresh(state, demands, gpu);
   }
 }
 
-void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
-  state.follow_gpus();
-  state.take_changed_gpus();
-  topology_version_ = state.topology_version();
-  profiles_version_ = state.profiles_version();
+void ModeIndex::start_log() {
   ++generation_;
   log_.clear();
+}
+
+void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
+  state.follow_gpus();
+  state.take_changed_gpus(changed_);
+  topology_version_ = state.topology_version();
+  profiles_version_ = state.profiles_version();
+  start_log();
   std::size_t gpus = 0;
   models_.clear();
   for (const NodeId id : state.node_order()) {
@@ -169,13 +178,8 @@ void ModeIndex::refresh_instances(const ClusterState& state, ModeDemands& demand
   }
   std::vector<Instance>& instances = instances_[ordinal];
   instances.clear();
-  for (const PodId pod : node.pods) {
-    const PodRecord& record = *state.pod(pod);
-    for (const GpuAssignment& part : record.placement.gpus) {
-      if (part.gpu == ref.gpu && part.takes_turns()) {
-        join_instance(demands.of(state, record.request), record.request, part, gpu.model, instances);
-      }
-    }
+  for (const TurnTaker& tenant : state.turn_takers(ref.node, ref.gpu)) {
+    join_instance(demands.of(state, tenant.request), tenant, gpu.model, instances);
   }
   std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.start < b.start; });
   for (Instance& instance : instances) {

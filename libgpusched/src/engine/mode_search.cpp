@@ -230,8 +230,9 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
         }
       }
     }
-    if (++looked_at % search_window == 0 && some_take_it) {
-      if (join.candidate.found() || best.found()) {
+    if (++looked_at % search_window == 0) {
+      const bool found = join.candidate.found() || best.found();
+      if ((some_take_it && found) || (looked_at >= longest_search && (found || found_any()))) {
         break;
       }
       some_take_it = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,9 @@ struct ModeCandidate {
 
 /// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
 inline constexpr std::size_t search_window = 64;
+/// None of them is searched for any further as soon as the job has some place, in whatever mode: few jobs ask for more
+/// than what all of these have left, but those would look at every shared GPU there is.
+inline constexpr std::size_t longest_search = 256;
 
 /// Looks for the cheapest way to run one job that states intent: every mode a candidate on one scale.
 class ModeSearch {
@@ -98,6 +102,9 @@ class ModeSearch {
   bool may_win(std::uint32_t ordinal, ModeKind mode, const Join& join) const;
   void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
+  bool found_any() const {
+    return std::any_of(best_.begin(), best_.end(), [](const ModeCandidate& candidate) { return candidate.found(); });
+  }
   RejectReason node_reason(std::uint32_t ordinal, ModeKind mode);
   RejectReason gpu_reason(std::uint32_t ordinal, ModeKind mode);
   RejectReason instance_reason(const Node& node, const GpuState& gpu) const;

@@ -42,6 +42,16 @@ struct GpuRef {
   std::uint16_t gpu = 0;
 };
 
+/// A tenant of a MIG instance whose tenants take turns.
+struct TurnTaker {
+  RequestClassId request;
+  std::int32_t memory_mib = 0;  ///< taken from the instance
+  std::int16_t start = 0;       ///< of the instance
+  std::uint16_t profile = 0;    ///< MigProfileId of the instance
+
+  friend bool operator==(const TurnTaker&, const TurnTaker&) = default;
+};
+
 /// What we believe about the world: the only mutable thing of the core, and apply() its only writer.
 class ClusterState {
  public:
@@ -112,11 +122,15 @@ class ClusterState {
   /// The tenants of a device that a choice of mode opened, by request class; their order means nothing. None of a
   /// device that is cut.
   std::span<const RequestClassId> tenants(NodeId node, std::uint16_t gpu) const;
+  /// Those of the time-sliced instances of a device that is cut; a pod in a move is one in both places. Their order
+  /// means nothing.
+  std::span<const TurnTaker> turn_takers(NodeId node, std::uint16_t gpu) const;
 
   /// From now on changes of single GPUs are noted, for take_changed_gpus().
   void follow_gpus() { follows_gpus_ = true; }
-  /// GPUs that changed since the last call, or one of a node whose CPU or memory did; some may be named twice.
-  std::vector<GpuRef> take_changed_gpus();
+  /// Gives out, in place of what `changed` held, the GPUs that changed since the last call, or one of a node whose CPU
+  /// or memory did; some may be named twice.
+  void take_changed_gpus(std::vector<GpuRef>& changed);
 
   /// Pods that hold resources, by priority, ascending; priorities without any are absent.
   std::span<const std::pair<std::int32_t, std::int64_t>> held_by_priority() const { return held_by_priority_; }
@@ -179,6 +193,7 @@ class ClusterState {
   void count_mig(const Node& node, int direction);
   Status hold(NodeId id, std::uint16_t gpu, bool held);
   void move_tenant(NodeId node, const GpuAssignment& part, RequestClassId request, int direction);
+  void move_turn_taker(NodeId node, const GpuAssignment& part, RequestClassId request, int direction);
   void count_priority(std::int32_t priority, int direction);
   void mark_changed(NodeId id);
   /// Has the lines of a place read ahead: nobody waits for a pod's node while the index is brought up to date.
@@ -215,8 +230,9 @@ class ClusterState {
   std::map<PodId, TimeNs> last_moved_ns_;  // pods that hold resources and were moved
   std::map<std::string, JobProfile, std::less<>> profiles_;
   std::uint64_t profiles_version_ = 0;
-  std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in tenants_
+  std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in these
   std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
+  std::vector<InlineVector<TurnTaker, 5>> turn_takers_;   // likewise
   std::uint32_t gpus_added_ = 0;
   std::vector<std::vector<std::int64_t>> resource_used_;  // by NodeId and resource; only of nodes that count
   bool counts_resources_ = false;
