@@ -106,7 +106,7 @@ Status ClusterState::on(TimeNs, const NodeChanged& event) {
     gpu_base_[event.node.value] = gpus_added_;
     gpus_added_ += static_cast<std::uint32_t>(event.spec.gpus.size());
   }
-  const bool reorders = event.spec.gpus.size() != node.spec.gpus.size() || event.spec.rank != node.spec.rank;
+  const bool reorders = event.spec.gpus != node.spec.gpus || event.spec.rank != node.spec.rank;
   node.state.gpus = {};
   describe(node, event.spec);
   resource_used_[event.node.value].assign(event.spec.resources.size(), 0);

@@ -97,6 +97,8 @@ void ModeIndex::rebuild(ClusterState& state, ModeDemands& demands) {
   }
   for (const NodeId id : state.node_order()) {
     for (std::size_t gpu = 0; gpu < state.node(id).state.gpus.size(); ++gpu) {
+      shared_[state.first_gpu(id) + gpu].memory_mib =
+          static_cast<std::int32_t>(state.node(id).spec.gpus[gpu].memory_mib);
       refresh(state, demands, {id, static_cast<std::uint16_t>(gpu)});
     }
   }
@@ -137,8 +139,7 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
     return;
   }
   Shared& shared = shared_[ordinal];
-  shared = {};
-  shared.memory_mib = static_cast<std::int32_t>(node.spec.gpus[ref.gpu].memory_mib);
+  shared = {.memory_mib = shared.memory_mib};
   shared.free_memory_mib = gpu.free_memory_mib;
   shared.limit = 1e9;
   shared.most_mps_pressure = std::numeric_limits<std::int64_t>::max();

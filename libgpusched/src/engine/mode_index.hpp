@@ -110,7 +110,7 @@ class ModeIndex {
   std::vector<std::optional<ModeValue>> values_;                            // by GpuModelId
   std::vector<std::vector<std::vector<InstanceOption>>> instance_options_;  // [model][shape]
   std::vector<std::vector<std::size_t>> buckets_seen_;                      // [model][shape]
-  std::vector<GpuRef> changed_;  // kept for its memory
+  std::vector<GpuRef> changed_;                                             // kept for its memory
   std::vector<std::uint32_t> log_;
   std::uint64_t generation_ = 0;
   std::uint64_t topology_version_ = ~std::uint64_t{0};
