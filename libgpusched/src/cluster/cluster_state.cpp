@@ -385,6 +385,12 @@ void ClusterState::fetch(const Candidate& placement) const {
   __builtin_prefetch(&node);
   for (const GpuAssignment& part : placement.gpus) {
     __builtin_prefetch(node.state.gpus.data() + part.gpu);
+    const std::size_t index = gpu_base_[placement.node.value] + std::size_t{part.gpu};
+    if (part.takes_turns()) {
+      __builtin_prefetch(turn_takers_.data() + index);
+    } else if (part.sharing != PartitionSharing::exclusive) {
+      __builtin_prefetch(tenants_.data() + index);
+    }
   }
   __builtin_prefetch(&node.pods);
   __builtin_prefetch(reinterpret_cast<const char*>(&node.pods) + 64);

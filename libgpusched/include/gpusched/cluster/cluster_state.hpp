@@ -230,9 +230,12 @@ class ClusterState {
   std::map<PodId, TimeNs> last_moved_ns_;  // pods that hold resources and were moved
   std::map<std::string, JobProfile, std::less<>> profiles_;
   std::uint64_t profiles_version_ = 0;
-  std::vector<std::uint32_t> gpu_base_;                   // by NodeId: number of its first GPU in these
-  std::vector<InlineVector<RequestClassId, 8>> tenants_;  // by gpu_base + device; empty until a mode is chosen
-  std::vector<InlineVector<TurnTaker, 5>> turn_takers_;   // likewise
+  std::vector<std::uint32_t> gpu_base_;  // by NodeId: number of its first GPU in these
+  // By gpu_base + device; empty until a mode is chosen.
+  template <typename T, std::size_t N>
+  using ListByGpu = std::vector<InlineVector<T, N>, HugePageAllocator<InlineVector<T, N>>>;
+  ListByGpu<RequestClassId, 8> tenants_;
+  ListByGpu<TurnTaker, 5> turn_takers_;
   std::uint32_t gpus_added_ = 0;
   std::vector<std::vector<std::int64_t>> resource_used_;  // by NodeId and resource; only of nodes that count
   bool counts_resources_ = false;
