@@ -22,6 +22,9 @@ if(TARGET gpusched-extender)
   install(TARGETS gpusched-extender RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy DESTINATION ${CMAKE_INSTALL_DATADIR}/gpusched)
 endif()
+if(TARGET gpusched-profile)
+  install(TARGETS gpusched-profile RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 
 install(EXPORT gpuschedTargets NAMESPACE gpusched:: DESTINATION ${gpusched_package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gpuschedConfig.cmake.in
