@@ -34,6 +34,7 @@ CAGES = {
     "zlib": (["zlib.h"], ["sim/src"]),
     "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
     "pybind11": (["pybind11/", "Python.h", "numpy/"], ["bindings/src"]),
+    "CUDA": (["cuda", "mma.h", "cublas", "cooperative_groups"], ["profiler/suite"]),
     "CLI11": (["CLI/"], ["sim/cli", "extender/cli", "profiler/cli"]),
     "yaml-cpp": (["yaml-cpp/"], ["sim/cli", "extender/src"]),
     "GoogleTest": (["gtest/", "gmock/"], ["tests"]),
@@ -181,7 +182,7 @@ def check_tree(root):
     findings, files = [], 0
     for room in ROOMS:
         for file in sorted((root / room).rglob("*")):
-            if file.suffix in (".hpp", ".cpp", ".h", ".cc", ".hh", ".ipp") and file.is_file():
+            if file.suffix in (".hpp", ".cpp", ".h", ".cc", ".hh", ".ipp", ".cu", ".cuh") and file.is_file():
                 files += 1
                 path = file.relative_to(root).as_posix()
                 findings += [f"{path}:{line}: {finding}" for line, finding in check_file(root, path)]
@@ -205,6 +206,7 @@ CLEAN = {
     "sim/src/run.cpp": '#include <chrono>\n#include <zlib.h>\n#include "gpusched/io/log.hpp"\n',
     "sim/cli/main.cpp": "#include <CLI/CLI.hpp>\n#include <iostream>\n#include <yaml-cpp/yaml.h>\n",
     "profiler/src/nvml/library.cpp": '#include <dlfcn.h>\n#include "gpusched/io/log.hpp"\n',
+    "profiler/suite/gemm.cu": "#include <cuda_runtime.h>\n#include <mma.h>\n",
     "profiler/cli/main.cpp": "#include <CLI/CLI.hpp>\n#include <signal.h>\n",
     "tests/io/log_test.cpp": '#include <gtest/gtest.h>\n#include <nlohmann/json.hpp>\n#include "gpusched/io/log.hpp"\n',
     "bench/run_bench.cpp": "#include <benchmark/benchmark.h>\n",
@@ -238,6 +240,8 @@ PLANTED = [
     ("sim/src/a.cpp", "#include <dlfcn.h>", "dynamic loading is allowed only"),
     ("profiler/include/gpusched/profiler/a.hpp", "#include <dlfcn.h>", "must not show in the interface"),
     ("profiler/src/a.cpp", '#include "gpusched/sim/simulator.hpp"', "shells do not know each other"),
+    ("profiler/src/suite/a.cpp", "#include <cuda_runtime.h>", "CUDA is allowed only"),
+    ("profiler/suite/a.cu", "#include <nlohmann/json.hpp>", "nlohmann/json is allowed only"),
     ("profiler/src/a.cpp", '#include "../cli/main.cpp"', "must not know its command line"),
     ("extender/src/api/a.cpp", "#include <boost/beast/core.hpp>", "Boost is allowed only"),
     ("extender/src/a.cpp", '#include "../../sim/cli/main.cpp"', "shells do not know each other"),
