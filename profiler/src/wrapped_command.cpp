@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
@@ -29,6 +30,14 @@ sigset_t watched_signals() {
     sigaddset(&signals, signal);
   }
   sigaddset(&signals, SIGCHLD);
+  return signals;
+}
+
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
   return signals;
 }
 
@@ -153,27 +162,29 @@ CommandEnd WrappedCommand::wait() {
   return end;
 }
 
-Result<bool> wait_for_process(int pid) {
-  const std::optional<ProcessStat> begin = process_stat(pid);
-  if (!begin || begin->ended) {
+Result<WatchedProcess> WatchedProcess::open(int pid) {
+  const std::optional<ProcessStat> stat = process_stat(pid);
+  if (!stat || stat->ended) {
     return Error{.code = ErrorCode::not_found,
                  .message = "no process " + std::to_string(pid),
                  .file = {},
                  .line = 0,
                  .remedy = "`nvidia-smi` lists those that use a GPU"};
   }
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  const sigset_t signals = ending_signals();
   sigprocmask(SIG_BLOCK, &signals, nullptr);
+  return WatchedProcess(pid, stat->started);
+}
+
+bool WatchedProcess::wait() {
+  const sigset_t signals = ending_signals();
   const timespec pause{.tv_sec = 0, .tv_nsec = 50'000'000};
   for (;;) {
     if (sigtimedwait(&signals, nullptr, &pause) > 0) {
       return false;
     }
-    const std::optional<ProcessStat> now = process_stat(pid);
-    if (!now || now->ended || now->started != begin->started) {
+    const std::optional<ProcessStat> stat = process_stat(pid_);
+    if (!stat || stat->ended || stat->started != started_) {
       return true;
     }
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -47,8 +47,19 @@ class WrappedCommand {
   int exit_code_ = 0;
 };
 
-/// Waits until a process ends or this one gets SIGINT or SIGTERM; false for the latter.
-/// not_found without such a process.
-Result<bool> wait_for_process(int pid);
+/// A process that runs already. SIGINT and SIGTERM of this process are taken over: make it before any thread.
+class WatchedProcess {
+ public:
+  /// not_found without such a process.
+  static Result<WatchedProcess> open(int pid);
+
+  /// Waits until the process ends; false when SIGINT or SIGTERM ended the wait.
+  bool wait();
+
+ private:
+  WatchedProcess(int pid, std::uint64_t started) : pid_(pid), started_(started) {}
+  int pid_;
+  std::uint64_t started_;  ///< tells it from a later process of the same pid
+};
 
 }  // namespace gpusched::profiler
