@@ -23,6 +23,8 @@ struct Command {
   Action (*add)(CLI::App& options);  ///< declares options and examples; the action holds what they are read into
 };
 
+Action add_run(CLI::App& options);
+Action add_watch(CLI::App& options);
 Action add_show(CLI::App& options);
 
 }  // namespace gpusched::profiler::cli

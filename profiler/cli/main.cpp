@@ -15,6 +15,8 @@ namespace {
 
 /// A new command is one file and one row.
 constexpr std::array commands = {
+    Command{"run", "run a command and write its profile", true, add_run},
+    Command{"watch", "write the profile of a process that runs already", false, add_watch},
     Command{"show", "print profile files as a table", false, add_show},
 };
 
@@ -50,9 +52,12 @@ int main(const std::vector<std::string>& words) {
   }
   const auto chosen =
       std::find_if(commands.begin(), commands.end(), [&](const Command& row) { return app.got_subcommand(row.name); });
-  if (chosen->takes_command_line == (dashes == words.end())) {
-    std::cerr << program << ": " << chosen->name
-              << (chosen->takes_command_line ? " needs `-- COMMAND ARGUMENT...`\n" : " takes nothing after `--`\n");
+  if (chosen->takes_command_line && rest.empty()) {
+    std::cerr << program << ": " << chosen->name << " needs a command: " << chosen->name << " -- COMMAND ARGUMENT...\n";
+    return 2;
+  }
+  if (!chosen->takes_command_line && dashes != words.end()) {
+    std::cerr << program << ": " << chosen->name << " takes nothing after `--`\n";
     return 2;
   }
   const Result<int> code = actions[static_cast<std::size_t>(chosen - commands.begin())](rest);
