@@ -90,7 +90,8 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
   options.add_option("--hz", arguments.hz, "readings per second")
       ->check(CLI::Range(Sampler::least_hz, Sampler::most_hz))
       ->capture_default_str();
-  options.add_option("--kind", arguments.kind, "closed (steps follow each other) or service (requests arrive and queue)")
+  options
+      .add_option("--kind", arguments.kind, "closed (steps follow each other) or service (requests arrive and queue)")
       ->check(CLI::IsMember({"closed", "service"}))
       ->capture_default_str();
   options.add_option("--request-load", arguments.job.request_load, "of a service: request rate x service time, 0..1")
@@ -100,7 +101,8 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
   options.add_option("--revision", arguments.job.revision, "counts the measurements of this job")
       ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();
-  options.add_option("--context-mib", arguments.job.context_mib, "CUDA context of one process, taken off the footprint")
+  options
+      .add_option("--context-mib", arguments.job.context_mib, "CUDA context of one process, taken off the footprint")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
       ->capture_default_str();
 }

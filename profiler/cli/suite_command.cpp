@@ -1,26 +1,15 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
+#include "gpusched/profiler/nvml_sampling.hpp"
 #include "gpusched/profiler/suite/suite_session.hpp"
 
 #include "commands.hpp"
 
 namespace gpusched::profiler::cli {
-
-namespace {
-
-Result<int> run(const suite::SuiteOptions& options) {
-  const suite::DeviceSampling sampling;
-  if (options.list) {
-    const Status listed = suite::list_suite(options, sampling, std::cout);
-    return listed ? Result<int>(0) : Result<int>(listed.error());
-  }
-  return suite::run_suite_command(options, sampling, std::cerr);
-}
-
-}  // namespace
 
 Action add_suite(CLI::App& app) {
   const auto options = std::make_shared<suite::SuiteOptions>();
@@ -33,7 +22,8 @@ Action add_suite(CLI::App& app) {
     const std::string name(info.name);
     const std::string help(info.help);
     if (info.value.empty()) {
-      app.add_flag_callback(name, [set] { set(""); }, help);
+      app.add_flag_callback(
+          name, [set] { set(""); }, help);
     } else {
       app.add_option_function<std::vector<std::string>>(
              name, [set](const std::vector<std::string>& words) { std::for_each(words.begin(), words.end(), set); },
@@ -44,7 +34,10 @@ Action add_suite(CLI::App& app) {
     }
   }
   app.footer(std::string(suite::suite_examples()));
-  return [options](const std::vector<std::string>&) { return run(*options); };
+  return [options](const std::vector<std::string>&) -> Result<int> {
+    options->command = "gpusched-profile suite";
+    return suite::run_suite_command(*options, nvml_sampling(), std::cout, std::cerr);
+  };
 }
 
 }  // namespace gpusched::profiler::cli

@@ -36,6 +36,7 @@ void add_job(FlatObject& line, const JobOptions& options) {
   const ItemCost cost = item_cost(*options.kind);
   line.set("job", std::string(options.kind->name))
       .set("load", options.load)
+      .set("mean_items", options.mean_items)
       .set("flops_per_item", cost.flops)
       .set("bytes_per_item", cost.bytes)
       .set("footprint_mib", static_cast<double>(cost.footprint_bytes) / (1 << 20));

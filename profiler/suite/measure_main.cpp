@@ -1,9 +1,11 @@
-// gpusched-measure: `gpusched-profile suite` for machines that have compilers and nothing else. tools/measure builds it.
+// gpusched-measure: `gpusched-profile suite` for machines that have compilers and nothing else. tools/measure builds
+// it.
 
 #include <iostream>
 #include <string>
 #include <string_view>
 
+#include "gpusched/profiler/nvml_sampling.hpp"
 #include "gpusched/profiler/suite/suite_session.hpp"
 
 namespace gpusched::suite {
@@ -37,7 +39,7 @@ int run(int argc, char** argv) {
       return usage(set.error().to_string());
     }
   }
-  const Result<int> code = run_suite_command(options, std::cout, std::cerr);
+  const Result<int> code = run_suite_command(options, profiler::nvml_sampling(), std::cout, std::cerr);
   if (!code) {
     std::cerr << "gpusched-measure: " << code.error().to_string() << "\n";
     return 1;

@@ -27,7 +27,7 @@ CAGES = {
     "spdlog": (["spdlog/"], ["extender/src", "extender/cli"]),
     "prometheus-cpp": (["prometheus/"], ["extender/src"]),
     "POSIX": (
-        ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "sys/wait.h", "sys/prctl.h"],
+        ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "spawn.h", "sys/wait.h", "sys/prctl.h"],
         ["sim/src", "sim/cli", "extender/src", "extender/cli", "profiler/src", "profiler/cli", "tests", "bench"],
     ),
     "dynamic loading": (["dlfcn.h"], ["profiler/src"]),

@@ -50,6 +50,8 @@ void append_code_point(std::string& out, unsigned code) {
   }
 }
 
+}  // namespace
+
 class LineParser {
  public:
   explicit LineParser(std::string_view line) : line_(line) {}
@@ -73,7 +75,7 @@ class LineParser {
           return fail("expected text, a finite number, true or false");
         }
         const std::size_t before = result.fields().size();
-        result.set(key, std::move(value));
+        result.put(key, std::move(value));
         if (result.fields().size() == before) {
           return fail("field '" + key + "' is there twice");
         }
@@ -197,17 +199,24 @@ class LineParser {
   std::size_t at_ = 0;
 };
 
-}  // namespace
-
 Result<FlatObject> FlatObject::parse(std::string_view line) { return LineParser(line).object(); }
 
-FlatObject& FlatObject::set(std::string_view key, Value value) {
+FlatObject& FlatObject::put(std::string_view key, Value value) {
   const auto known =
       std::find_if(fields_.begin(), fields_.end(), [&](const auto& field) { return field.first == key; });
   if (known != fields_.end()) {
     known->second = std::move(value);
   } else {
     fields_.emplace_back(std::string(key), std::move(value));
+  }
+  return *this;
+}
+
+FlatObject& FlatObject::merge(const FlatObject& other, std::span<const std::string_view> without) {
+  for (const auto& [key, value] : other.fields_) {
+    if (std::find(without.begin(), without.end(), key) == without.end()) {
+      put(key, value);
+    }
   }
   return *this;
 }

@@ -42,7 +42,7 @@ int milliseconds_until(Clock::time_point deadline) {
 }
 
 /// Quoted so that garbage cannot break a log line or a terminal.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, longest_quote)) {
     const auto byte = static_cast<unsigned char>(c);
@@ -107,8 +107,8 @@ Result<JobProcess> JobProcess::start(const std::filesystem::path& program, const
   texts.insert(texts.end(), words.begin(), words.end());
   std::vector<std::string> variables = merged(environment);
   pid_t pid = -1;
-  const int problem = posix_spawn(&pid, program.c_str(), &actions, nullptr, pointers(texts).data(),
-                                  pointers(variables).data());
+  const int problem =
+      posix_spawn(&pid, program.c_str(), &actions, nullptr, pointers(texts).data(), pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   close_end(in[0]);
   close_end(out[1]);
@@ -146,7 +146,7 @@ Error JobProcess::failure(const std::string& what) const {
   std::string said;
   std::getline(in, said);
   return {.code = ErrorCode::data_loss,
-          .message = what + (said.empty() ? "" : "; it said " + quoted(said)),
+          .message = what + (said.empty() ? "" : "; it said " + in_quotes(said)),
           .file = {},
           .line = 0,
           .remedy = {}};
@@ -177,12 +177,12 @@ Result<FlatObject> JobProcess::read_event(const std::string& event, Moment deadl
       buffer_.erase(0, newline + 1);
       Result<FlatObject> object = FlatObject::parse(line);
       if (!object || object.value().text("event") != event) {
-        return failure("the job printed " + quoted(line) + " where its " + event + " line belongs");
+        return failure("the job printed " + in_quotes(line) + " where its " + event + " line belongs");
       }
       return object;
     }
     if (buffer_.size() > longest_line) {
-      return failure("the job printed " + quoted(buffer_) + " without an end");
+      return failure("the job printed " + in_quotes(buffer_) + " without an end");
     }
     pollfd wait{.fd = out_, .events = POLLIN, .revents = 0};
     const int ready = poll(&wait, 1, milliseconds_until(deadline));

@@ -112,7 +112,9 @@ class PlanBuilder {
            .seconds = seconds});
     }
     for (const double load : {0.1, 0.25, 0.45}) {
-      add({.way = Way::time_slice, .jobs = {{named("decode-8"), load, 1}, {named("conv"), load, 1}}, .seconds = seconds});
+      add({.way = Way::time_slice,
+           .jobs = {{named("decode-8"), load, 1}, {named("conv"), load, 1}},
+           .seconds = seconds});
     }
   }
 

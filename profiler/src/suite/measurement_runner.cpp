@@ -18,8 +18,8 @@ Clock::time_point seconds_from_now(double seconds) {
 Result<JobProcess::Environment> environment_of(const PlannedMeasurement& measurement, const RunnerSettings& settings) {
   JobProcess::Environment environment;
   if (measurement.way == Way::mig) {
-    const auto device = settings.mig_devices.find(measurement.mig_profile);
-    if (device == settings.mig_devices.end()) {
+    const auto device = settings.sampling.mig_devices.find(measurement.mig_profile);
+    if (device == settings.sampling.mig_devices.end()) {
       return Error{.code = ErrorCode::not_found,
                    .message = "no MIG instance of profile " + measurement.mig_profile,
                    .file = {},
@@ -72,13 +72,18 @@ class Ensemble {
   }
 
   Status work() {
+    if (settings_.sampling.begin) {
+      settings_.sampling.begin();
+    }
     for (JobProcess& process : processes_) {
       process.release();
     }
-    const auto deadline =
-        seconds_from_now(working_seconds(measurement_, settings_.settle_s) + settings_.end_limit_s);
+    const auto deadline = seconds_from_now(working_seconds(measurement_, settings_.settle_s) + settings_.end_limit_s);
     for (std::size_t i = 0; i < processes_.size(); ++i) {
       Result<FlatObject> result = processes_[i].read_event("result", deadline);
+      if (i == 0 && settings_.sampling.end) {
+        samples_ = settings_.sampling.end();
+      }
       if (!result) {
         return result.error();
       }
@@ -94,6 +99,7 @@ class Ensemble {
   }
 
   std::vector<ProcessReport> take_reports() { return std::move(reports_); }
+  const FlatObject& samples() const { return samples_; }
 
  private:
   Status start(std::size_t job) {
@@ -154,6 +160,7 @@ class Ensemble {
   JobProcess::Environment environment_;
   std::vector<JobProcess> processes_;
   std::vector<ProcessReport> reports_;
+  FlatObject samples_;
   std::size_t ready_ = 0;  // so many said that they are
 };
 
@@ -174,6 +181,7 @@ MeasurementOutcome run_measurement(const PlannedMeasurement& measurement, const 
   }
   if (status) {
     outcome.processes = ensemble.take_reports();
+    outcome.samples = ensemble.samples();
   } else {
     outcome.problem = status.error().to_string();
   }

@@ -154,8 +154,9 @@ Result<PlannedMeasurement> parse_measurement(std::string_view text) {
   }
   const bool shared = m.way == Way::time_slice || m.way == Way::mps;
   if (m.processes() == 0 || m.processes() > PlannedMeasurement::most_processes || (!shared && m.processes() > 1)) {
-    return refused("number of processes in", text,
-                   shared ? "1 to " + std::to_string(PlannedMeasurement::most_processes) : "One: nobody shares this way");
+    return refused(
+        "number of processes in", text,
+        shared ? "1 to " + std::to_string(PlannedMeasurement::most_processes) : "One: nobody shares this way");
   }
   return m;
 }

@@ -70,8 +70,9 @@ Result<MpsDaemon> MpsDaemon::start() {
   std::filesystem::create_directory(daemon.folder_ / "log", problem);
   // Its output goes nowhere: the daemon would keep the pipe open for as long as it lives.
   const auto said_file = daemon.folder_ / "said.txt";
-  const Said said = shell(with_folders(folder, "nvidia-cuda-mps-control -d >" + said_file.string() + " 2>&1 </dev/null") +
-                          "; code=$?; head -n 1 " + said_file.string() + "; (exit $code)");
+  const Said said =
+      shell(with_folders(folder, "nvidia-cuda-mps-control -d >" + said_file.string() + " 2>&1 </dev/null") +
+            "; code=$?; head -n 1 " + said_file.string() + "; (exit $code)");
   if (said.code != 0) {
     return unavailable(said.first_line.empty() ? "nvidia-cuda-mps-control ended with " + std::to_string(said.code)
                                                : said.first_line);

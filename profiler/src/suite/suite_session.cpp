@@ -1,6 +1,7 @@
 #include "gpusched/profiler/suite/suite_session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -13,7 +14,6 @@
 #include <sstream>
 
 #include "gpusched/base/version.hpp"
-#include "gpusched/profiler/suite/measurement_runner.hpp"
 #include "gpusched/profiler/suite/mps_daemon.hpp"
 #include "gpusched/profiler/suite/result_log.hpp"
 
@@ -81,10 +81,10 @@ Result<std::string> read_text(const std::string& path) {
 class Session {
  public:
   Session(const SuiteOptions& options, const DeviceSampling& sampling, std::ostream& progress)
-      : options_(options), sampling_(sampling), progress_(progress), begin_(Clock::now()) {
+      : options_(options), progress_(progress), begin_(Clock::now()) {
     settings_.job_program = job_program_of(options);
     settings_.folder = options.out;
-    settings_.mig_devices = sampling.mig_devices;
+    settings_.sampling = sampling;
   }
 
   Result<SuiteSummary> run() {
@@ -100,7 +100,7 @@ class Session {
       return device.error();
     }
     const std::string gpu = device.value().text("gpu").value_or("");
-    const Result<std::vector<PlannedMeasurement>> plan = plan_of(options_, gpu, sampling_);
+    const Result<std::vector<PlannedMeasurement>> plan = plan_of(options_, gpu, settings_.sampling);
     if (!plan) {
       return plan.error();
     }
@@ -138,11 +138,8 @@ class Session {
         .set("at", utc_now())
         .set("command", options_.command)
         .set("settle_s", settings_.settle_s);
-    for (const auto& [key, value] : device.fields()) {
-      if (key != "event") {
-        line.set(key, value);
-      }
-    }
+    constexpr std::array<std::string_view, 1> without = {"event"};
+    line.merge(device, without).merge(settings_.sampling.machine);
     return log_->append({&line, 1});
   }
 
@@ -185,16 +182,12 @@ class Session {
   Status measure(const PlannedMeasurement& measurement, std::size_t number, std::size_t of,
                  const std::string& no_daemon) {
     const bool refused = measurement.way == Way::mps && settings_.mps_pipe_folder.empty();
-    if (sampling_.begin) {
-      sampling_.begin();
-    }
     MeasurementOutcome outcome;
     if (refused) {
       outcome.problem = no_daemon;
     } else {
       outcome = run_measurement(measurement, settings_);
     }
-    const FlatObject samples = sampling_.end ? sampling_.end() : FlatObject();
     if (stop_asked && !outcome.ok()) {
       return {};  // the interruption failed, not the measurement
     }
@@ -203,23 +196,18 @@ class Session {
       start_cost_.learn(measurement, outcome.wall_s - working_seconds(measurement, settings_.settle_s));
     }
     show(measurement, outcome, number, of);
-    return log_->append(lines_of(measurement, outcome, samples));
+    return log_->append(lines_of(measurement, outcome));
   }
 
-  static std::vector<FlatObject> lines_of(const PlannedMeasurement& measurement, const MeasurementOutcome& outcome,
-                                          const FlatObject& samples) {
+  static std::vector<FlatObject> lines_of(const PlannedMeasurement& measurement, const MeasurementOutcome& outcome) {
     std::vector<FlatObject> lines;
     for (const ProcessReport& report : outcome.processes) {
       FlatObject line;
       line.set("line", "job").set("id", measurement.text()).set("index", static_cast<int>(report.job));
-      for (const FlatObject* part : {&report.ready, &report.result}) {
-        for (const auto& [key, value] : part->fields()) {
-          if (key != "event" && key != "line" && key != "id" && key != "index") {
-            // What a load was asked to be, beside what the requests of the window came to.
-            line.set(part == &report.ready && key == "load" ? "load_asked" : key, value);
-          }
-        }
-      }
+      // "load" of the ready line is what was asked for; that of the result is what the requests came to.
+      constexpr std::array<std::string_view, 5> without = {"event", "line", "id", "index", "load"};
+      line.merge(report.ready, without).set("load_asked", report.ready.number("load").value_or(0));
+      line.merge(report.result, std::span(without).first(4));
       lines.push_back(std::move(line));
     }
     FlatObject end;
@@ -231,9 +219,7 @@ class Session {
     if (!outcome.ok()) {
       end.set("problem", outcome.problem);
     }
-    for (const auto& [key, value] : samples.fields()) {
-      end.set(key, value);
-    }
+    end.merge(outcome.samples);
     lines.push_back(std::move(end));
     return lines;
   }
@@ -253,7 +239,6 @@ class Session {
   }
 
   const SuiteOptions& options_;
-  const DeviceSampling& sampling_;
   std::ostream& progress_;
   Clock::time_point begin_;
   RunnerSettings settings_;
@@ -314,6 +299,31 @@ Status list_suite(const SuiteOptions& options, const DeviceSampling& sampling, s
   out << "# " << plan.value().size() << " measurements, about " << static_cast<int>(seconds / 60 + 0.5)
       << " minutes; a run stops at --minutes, the most valuable come first\n";
   return {};
+}
+
+Result<int> run_suite_command(const SuiteOptions& options, const DeviceSampling& sampling, std::ostream& out,
+                              std::ostream& progress) {
+  if (options.list) {
+    const Status listed = list_suite(options, sampling, out);
+    return listed ? Result<int>(0) : Result<int>(listed.error());
+  }
+  if (options.out.empty()) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "no folder for the results",
+                 .file = {},
+                 .line = 0,
+                 .remedy = "Name one: --out DIR; --list prints the plan alone"};
+  }
+  const Result<SuiteSummary> run = run_suite(options, sampling, progress);
+  if (!run) {
+    return run.error();
+  }
+  const SuiteSummary& summary = run.value();
+  out << summary.measured << " measured, " << summary.failed << " failed, " << summary.done_earlier << " done earlier, "
+      << summary.left_out << " left out for want of time; " << static_cast<int>(summary.seconds) << " s"
+      << (summary.interrupted ? "; interrupted" : "") << "\n"
+      << options.out << "/results.jsonl\n";
+  return summary.measured + summary.done_earlier > 0 && !summary.interrupted ? 0 : 1;
 }
 
 }  // namespace gpusched::suite

@@ -11,9 +11,9 @@
 
 namespace gpusched::profiler {
 
-/// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where everything
-/// reads them, the others under "partial" with what is known and why it is not enough. Names that occur twice get a
-/// number. Contract: judge() was called for each.
+/// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where
+/// everything reads them, the others under "partial" with what is known and why it is not enough. Names that occur
+/// twice get a number. Contract: judge() was called for each.
 std::string write_profile_file(std::span<const MeasuredJob> jobs);
 
 /// One line of what a profile file holds.
@@ -22,7 +22,7 @@ struct ProfileRow {
   std::optional<double> engine_active{}, sm_active{}, dram_active{}, tensor_active{};  ///< means
   std::optional<double> duty_cycle{}, power_w{};
   std::optional<std::int64_t> memory_peak_mib{};
-  std::vector<Missing> missing{};   ///< empty: complete
+  std::vector<Missing> missing{};  ///< empty: complete
   std::vector<std::string> notes{};
 };
 

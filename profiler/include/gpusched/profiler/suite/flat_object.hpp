@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,9 +22,13 @@ class FlatObject {
   static Result<FlatObject> parse(std::string_view line);
 
   /// Appends a field, or replaces the one of that name. Contract: numbers are finite.
-  FlatObject& set(std::string_view key, Value value);
-  FlatObject& set(std::string_view key, const char* value) { return set(key, Value(std::string(value))); }
-  FlatObject& set(std::string_view key, int value) { return set(key, Value(static_cast<double>(value))); }
+  FlatObject& set(std::string_view key, double value) { return put(key, value); }
+  FlatObject& set(std::string_view key, int value) { return put(key, static_cast<double>(value)); }
+  FlatObject& set(std::string_view key, bool value) { return put(key, value); }
+  FlatObject& set(std::string_view key, std::string value) { return put(key, std::move(value)); }
+  FlatObject& set(std::string_view key, const char* value) { return put(key, std::string(value)); }
+  /// Sets every field of another object but those named.
+  FlatObject& merge(const FlatObject& other, std::span<const std::string_view> without = {});
 
   /// The field, or nothing where it is missing or of another type.
   std::optional<double> number(std::string_view key) const;
@@ -38,6 +43,8 @@ class FlatObject {
   friend bool operator==(const FlatObject&, const FlatObject&) = default;
 
  private:
+  friend class LineParser;
+  FlatObject& put(std::string_view key, Value value);
   const Value* find(std::string_view key) const;
 
   std::vector<std::pair<std::string, Value>> fields_;

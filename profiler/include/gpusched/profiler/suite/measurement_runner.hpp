@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,6 +11,14 @@
 
 namespace gpusched::suite {
 
+/// A sampler of the device. What it adds to a measurement: fields of the end line.
+struct DeviceSampling {
+  std::function<void()> begin{};                     ///< before the processes are let go
+  std::function<FlatObject()> end{};                 ///< once the first one is done
+  FlatObject machine{};                              ///< what it knows of the machine: fields of the suite line
+  std::map<std::string, std::string> mig_devices{};  ///< profile -> UUID of an instance, where MIG is on
+};
+
 /// How measurements are run.
 struct RunnerSettings {
   std::filesystem::path job_program;
@@ -17,8 +26,8 @@ struct RunnerSettings {
   double settle_s = 0.15;        ///< worked before and after the measured seconds
   double ready_limit_s = 30;     ///< a process that is not ready by then is killed
   double end_limit_s = 15;       ///< likewise after its working seconds
-  std::map<std::string, std::string> mig_devices{};  ///< profile -> UUID of an instance
-  std::string mps_pipe_folder{};                     ///< of a running MPS daemon; empty: none
+  DeviceSampling sampling{};
+  std::string mps_pipe_folder{};  ///< of a running MPS daemon; empty: none
 };
 
 /// What one process of a measurement reported.
@@ -31,6 +40,7 @@ struct ProcessReport {
 struct MeasurementOutcome {
   std::string problem;  ///< empty: ok
   std::vector<ProcessReport> processes;
+  FlatObject samples;
   double wall_s = 0;
 
   bool ok() const { return problem.empty(); }

@@ -1,30 +1,28 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <iosfwd>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gpusched/base/result.hpp"
-#include "gpusched/profiler/suite/flat_object.hpp"
 #include "gpusched/profiler/suite/measurement_plan.hpp"
+#include "gpusched/profiler/suite/measurement_runner.hpp"
 
 namespace gpusched::suite {
 
 /// What `gpusched-profile suite` is asked for.
 struct SuiteOptions {
-  std::string out;                ///< folder of results.jsonl; made where missing
-  double minutes = 9;             ///< a measurement that would end later does not begin
-  std::string plan_file;          ///< empty: the default plan
-  std::vector<std::string> only;  ///< measurements whose text holds one of these; empty: all
+  std::string out;                     ///< folder of results.jsonl; made where missing
+  double minutes = 9;                  ///< a measurement that would end later does not begin
+  std::string plan_file;               ///< empty: the default plan
+  std::vector<std::string> only;       ///< measurements whose text holds one of these; empty: all
   std::string gpu = "H100-80GB-SXM5";  ///< whose slices --list shows where there is no GPU
-  bool list = false;              ///< print the plan, measure nothing
-  std::string job_program;        ///< empty: gpusched-suite-job beside this program
-  std::string command;            ///< as typed; goes into the results
+  bool list = false;                   ///< print the plan, measure nothing
+  std::string job_program;             ///< empty: gpusched-suite-job beside this program
+  std::string command;                 ///< as typed; goes into the results
 };
 
 /// One option of the command line.
@@ -38,14 +36,6 @@ std::span<const SuiteOptionInfo> suite_options();
 
 /// Examples for the help.
 std::string_view suite_examples();
-
-/// What a sampler of the device adds to a measurement: begin() before the processes work, end() after; its fields go
-/// into the end line.
-struct DeviceSampling {
-  std::function<void()> begin;
-  std::function<FlatObject()> end;
-  std::map<std::string, std::string> mig_devices{};  ///< profile -> UUID of an instance, where MIG is on
-};
 
 struct SuiteSummary {
   int measured = 0;
@@ -67,5 +57,10 @@ Result<SuiteSummary> run_suite(const SuiteOptions& options, const DeviceSampling
 
 /// Prints the plan and how long it takes by estimate.
 Status list_suite(const SuiteOptions& options, const DeviceSampling& sampling, std::ostream& out);
+
+/// What the options ask for, run or listed, with a summary at the end. 0: something was measured, here or earlier;
+/// 1: nothing, or interrupted.
+Result<int> run_suite_command(const SuiteOptions& options, const DeviceSampling& sampling, std::ostream& out,
+                              std::ostream& progress);
 
 }  // namespace gpusched::suite
