@@ -26,6 +26,7 @@ struct Command {
 Action add_run(CLI::App& options);
 Action add_watch(CLI::App& options);
 Action add_suite(CLI::App& options);
+Action add_report(CLI::App& options);
 Action add_show(CLI::App& options);
 
 }  // namespace gpusched::profiler::cli

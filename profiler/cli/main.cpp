@@ -18,6 +18,7 @@ constexpr std::array commands = {
     Command{"run", "run a command and write its profile", true, add_run},
     Command{"watch", "write the profile of a process that runs already", false, add_watch},
     Command{"suite", "measure synthetic jobs alone, on slices and beside each other", false, add_suite},
+    Command{"report", "judge the slowdown models on what a suite measured; page, profiles, CSV", false, add_report},
     Command{"show", "print profile files as a table", false, add_show},
 };
 

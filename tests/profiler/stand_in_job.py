@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -SE
 """Speaks the protocol of gpusched-suite-job and computes what it reports from a known law instead of running anything.
 
 Its numbers are no measurements. Processes find each other in the folder STAND_IN_DIR; STAND_IN_LAW is one of the laws
