@@ -25,6 +25,7 @@ struct Command {
 
 Action add_run(CLI::App& options);
 Action add_watch(CLI::App& options);
+Action add_import(CLI::App& options);
 Action add_show(CLI::App& options);
 
 }  // namespace gpusched::profiler::cli

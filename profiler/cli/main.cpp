@@ -17,6 +17,7 @@ namespace {
 constexpr std::array commands = {
     Command{"run", "run a command and write its profile", true, add_run},
     Command{"watch", "write the profile of a process that runs already", false, add_watch},
+    Command{"import", "make profiles of DCGM's counters: Prometheus text, CSV, dcgmi dmon", false, add_import},
     Command{"show", "print profile files as a table", false, add_show},
 };
 
