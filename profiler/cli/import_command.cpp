@@ -45,7 +45,6 @@ void print_report(const ImportReport& report) {
 
 Result<int> import(Arguments& arguments) {
   arguments.job.kind = arguments.kind == "service" ? JobKind::service : JobKind::closed;
-  arguments.job.name = valid_utf8(arguments.job.name);
   std::optional<GpuModelId> model;
   if (!arguments.gpu_model.empty()) {
     const Result<GpuModelId> found = find_gpu_model(arguments.gpu_model);
@@ -71,7 +70,7 @@ Result<int> import(Arguments& arguments) {
   }
   print_report(import.report());
   const std::vector<MeasuredJob> jobs = import.finish(
-      arguments.job, model, {.tool = tool_name(), .date = utc_date(), .command = valid_utf8(names)});
+      arguments.job, model, {.tool = tool_name(), .date = utc_date(), .command = names});
   if (jobs.empty()) {
     return Error{.code = ErrorCode::not_found,
                  .message = "no counters of a job in " + std::to_string(arguments.files.size()) + " files",

@@ -37,7 +37,7 @@ MeasuredJob make_job(const MeasureArguments& arguments, const Machine& machine, 
   }
   from.driver = machine.driver_version;
   from.nvml = machine.nvml_version;
-  from.command = valid_utf8(command);
+  from.command = command;
   from.hz = arguments.hz;
   if (arguments.job.context_mib == 0) {
     from.notes.push_back("memory includes the CUDA context of each process");
@@ -112,9 +112,8 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
 Status prepare(MeasureArguments& arguments, const std::string& default_name) {
   arguments.job.kind = arguments.kind == "service" ? JobKind::service : JobKind::closed;
   if (arguments.job.name.empty()) {
-    arguments.job.name = default_name;
+    arguments.job.name = default_name.empty() ? "job" : default_name;
   }
-  arguments.job.name = valid_utf8(arguments.job.name);
   if (arguments.out.empty()) {
     std::string file = arguments.job.name;
     std::replace(file.begin(), file.end(), '/', '_');

@@ -314,6 +314,7 @@ TEST(WatchCommandTest, WatchesUntilTheProcessEnds) {
   waitpid(job, nullptr, 0);
   const auto end = program.finish(watcher);
   EXPECT_EQ(end.code, 0) << end.err;
+  ASSERT_EQ(program.json("p.json")["profiles"].size(), 1U) << end.err;
   const Json profile = program.json("p.json")["profiles"][0];
   EXPECT_EQ(profile["name"], "sleep");
   EXPECT_EQ(profile["memory_peak_mib"], 700);

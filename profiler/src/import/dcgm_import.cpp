@@ -25,6 +25,14 @@ Error wrong(std::string message, const std::string& file, int line, std::string 
           .remedy = std::move(remedy)};
 }
 
+Error absent(const char* message) {
+  return {.code = ErrorCode::not_found,
+          .message = message,
+          .file = {},
+          .line = 0,
+          .remedy = "Have dcgm-exporter collect it, or `dcgmi dmon -e 1001,1002,1004,1005,252`"};
+}
+
 /// Calls `use(line, number)` for each line, without its end.
 template <typename Use>
 Status for_lines(std::string_view text, Use use) {
@@ -161,6 +169,9 @@ Status DcgmImport::add(std::string_view text, const std::string& file, DcgmForma
 
 Status DcgmImport::read_prometheus(std::string_view text, const std::string& file) {
   return for_lines(text, [&](std::string_view line, int number) -> Status {
+    if (line.starts_with("# HELP ")) {
+      next_scrape_if_seen(std::string(line.substr(0, longest_line)));  // each metric has one in a scrape
+    }
     if (is_blank_line(line) || line.starts_with("#")) {
       return {};
     }
@@ -258,15 +269,19 @@ Status DcgmImport::take(const Value& value) {
   }
   if (!value.at_ms) {
     timed_ = false;
-    const std::string mark = key + '\n' + std::string(field->names[0]);
-    if (seen_.contains(mark)) {
-      ++scrape_;  // what comes again belongs to the next scrape
-      seen_.clear();
-    }
-    seen_.insert(mark);
+    next_scrape_if_seen(key + '\n' + std::string(field->names[0]));
   }
   field->store(series.samples[value.at_ms.value_or(scrape_)], value.value);
   return {};
+}
+
+/// What comes again belongs to the next scrape.
+void DcgmImport::next_scrape_if_seen(const std::string& mark) {
+  if (seen_.contains(mark)) {
+    ++scrape_;
+    seen_.clear();
+  }
+  seen_.insert(mark);
 }
 
 void DcgmImport::bad(const std::string& reason, Place place) {
@@ -277,38 +292,47 @@ void DcgmImport::bad(const std::string& reason, Place place) {
   }
 }
 
-/// True for a GPU beside its instances, and for a device beside its pods: their numbers are those of all of them.
-bool DcgmImport::is_shadowed(const Series& series) const {
-  return std::any_of(series_.begin(), series_.end(), [&](const auto& entry) {
-    const Series& other = entry.second;
-    const bool instance_of = series.instance_id.empty() && !other.instance_id.empty();
-    const bool pod_on = series.pod.empty() && !other.pod.empty() && series.instance_id == other.instance_id;
-    return other.device == series.device && (instance_of || pod_on);
-  });
-}
-
-/// True when another pod is named for the same device at the same time.
-bool DcgmImport::is_shared(const Series& series) const {
-  return std::any_of(series_.begin(), series_.end(), [&](const auto& entry) {
-    const Series& other = entry.second;
-    return other.device == series.device && other.instance_id == series.instance_id && other.pod != series.pod &&
-           !other.pod.empty() && std::any_of(other.samples.begin(), other.samples.end(), [&](const auto& sample) {
-             return series.samples.contains(sample.first);
-           });
-  });
+DcgmImport::Neighbours DcgmImport::find_neighbours() const {
+  Neighbours found;
+  std::map<std::string, std::map<std::int64_t, std::string>> pod_at;  // by device and instance
+  for (const auto& [key, series] : series_) {
+    if (!series.instance_id.empty()) {
+      found.with_instances.insert(series.device);
+    }
+    if (series.pod.empty()) {
+      continue;
+    }
+    const std::string place = series.device + '\n' + series.instance_id;
+    found.with_pods.insert(place);
+    for (const auto& [at, sample] : series.samples) {
+      const auto [first, is_new] = pod_at[place].try_emplace(at, key);
+      if (!is_new) {
+        found.shared.insert({first->second, key});
+      }
+    }
+  }
+  return found;
 }
 
 std::vector<MeasuredJob> DcgmImport::finish(const JobDescription& job, std::optional<GpuModelId> gpu_model,
                                             const Provenance& from) const {
+  const std::map<std::string, Error> unknown = {
+      {"activity", absent("DCGM_FI_PROF_GR_ENGINE_ACTIVE or DCGM_FI_PROF_DRAM_ACTIVE is not among the counters")},
+      {"processes", absent("DCGM_FI_DEV_FB_USED is not among the counters")}};
+  const Neighbours neighbours = find_neighbours();
   std::vector<MeasuredJob> jobs;
   for (const auto& [key, series] : series_) {
+    // The numbers of a GPU beside its instances, and of a device beside its pods, are those of all of them.
+    const bool shadowed =
+        (series.instance_id.empty() && neighbours.with_instances.contains(series.device)) ||
+        (series.pod.empty() && neighbours.with_pods.contains(series.device + '\n' + series.instance_id));
     std::vector<DeviceSample> samples;
     for (const auto& [at, sample] : series.samples) {
       samples.push_back(sample);
       samples.back().at = timed_ ? (at - series.samples.begin()->first) * (ns_per_s / 1000) : 0;
     }
     MeasuredJob measured{.job = job, .gpu_model = gpu_model, .seen = observe(samples), .provenance = from};
-    if (is_shadowed(series) || (series.pod.empty() && measured.seen.duty_cycle.value_or(1) == 0)) {
+    if (shadowed || (series.pod.empty() && measured.seen.duty_cycle.value_or(1) == 0)) {
       continue;
     }
     if (job.name.empty()) {
@@ -329,10 +353,10 @@ std::vector<MeasuredJob> DcgmImport::finish(const JobDescription& job, std::opti
     if (!timed_) {
       measured.provenance.notes.push_back("the counters have no times, so the duration is unknown");
     }
-    if (is_shared(series)) {
+    if (neighbours.shared.contains(key)) {
       measured.missing.push_back({"alone", "other pods are named for the same device at the same time"});
     }
-    judge(measured, {});
+    judge(measured, unknown);
     jobs.push_back(std::move(measured));
   }
   return jobs;

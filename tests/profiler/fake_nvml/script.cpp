@@ -139,7 +139,8 @@ Result<std::unique_ptr<FakeMachine>> read_script(const std::string& path) {
       machine->gpus.emplace_back();
       read_gpu(machine->gpus.back(), static_cast<unsigned>(machine->gpus.size() - 1), gpu);
     }
-    for (const auto& [function, error] : json.value("errors", Json::object()).items()) {
+    const Json errors = json.value("errors", Json::object());
+    for (const auto& [function, error] : errors.items()) {
       machine->errors[function] = read_error(error);
     }
   } catch (const std::exception& problem) {

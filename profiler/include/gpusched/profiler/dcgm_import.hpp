@@ -67,6 +67,12 @@ class DcgmImport {
     std::string gpu{}, model_name{}, instance_id{}, instance_profile{}, pod{};
     std::map<std::int64_t, DeviceSample> samples{};  ///< by milliseconds, or by the number of the scrape
   };
+  /// What stands beside what.
+  struct Neighbours {
+    std::set<std::string> with_instances{};  ///< devices
+    std::set<std::string> with_pods{};       ///< devices and instances
+    std::set<std::string> shared{};          ///< keys of pods for whose device another pod is named at the same time
+  };
   using Place = std::pair<const std::string&, int>;  ///< file and line
 
   Status read_prometheus(std::string_view text, const std::string& file);
@@ -74,12 +80,12 @@ class DcgmImport {
   /// Takes the values of one line; the first that is bad makes the line bad.
   Status take_line(const std::vector<Value>& values, Place place);
   Status take(const Value& value);
+  void next_scrape_if_seen(const std::string& mark);
   void bad(const std::string& reason, Place place);
-  bool is_shadowed(const Series& series) const;
-  bool is_shared(const Series& series) const;
+  Neighbours find_neighbours() const;
 
   std::map<std::string, Series> series_;  // by their key
-  std::set<std::string> seen_;            // key and field of the values of this scrape
+  std::set<std::string> seen_;            // what this scrape has: keys and fields of values, heads of metrics
   ImportReport report_;
   std::int64_t scrape_ = 0;
   bool timed_ = true;  // every value had its time
