@@ -69,15 +69,16 @@ Result<int> import(Arguments& arguments) {
     names += " " + file;
   }
   print_report(import.report());
-  const std::vector<MeasuredJob> jobs = import.finish(
-      arguments.job, model, {.tool = tool_name(), .date = utc_date(), .command = names});
+  const std::vector<MeasuredJob> jobs =
+      import.finish(arguments.job, model, {.tool = tool_name(), .date = utc_date(), .command = names});
   if (jobs.empty()) {
     return Error{.code = ErrorCode::not_found,
                  .message = "no counters of a job in " + std::to_string(arguments.files.size()) + " files",
                  .file = {},
                  .line = 0,
-                 .remedy = "DCGM_FI_PROF_GR_ENGINE_ACTIVE and DCGM_FI_PROF_DRAM_ACTIVE are needed, from a time at which a "
-                           "job ran"};
+                 .remedy =
+                     "DCGM_FI_PROF_GR_ENGINE_ACTIVE and DCGM_FI_PROF_DRAM_ACTIVE are needed, from a time at which a "
+                     "job ran"};
   }
   const std::string text = write_profile_file(jobs);
   if (Status written = write_text_file(arguments.out, text); !written) {
@@ -93,14 +94,16 @@ Result<int> import(Arguments& arguments) {
 
 Action add_import(CLI::App& options) {
   const auto arguments = std::make_shared<Arguments>();
-  options.add_option("FILE", arguments->files, "Prometheus text, CSV, or what `dcgmi dmon` printed; - = standard input")
+  options
+      .add_option("FILE", arguments->files, "Prometheus text, CSV, or what `dcgmi dmon` printed; - = standard input")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   options.add_option("--out", arguments->out, "file to write; - = standard output")->capture_default_str();
   options.add_option("--format", arguments->format, "auto, prometheus, csv")
       ->check(CLI::IsMember({"auto", "prometheus", "csv"}))
       ->capture_default_str();
-  options.add_option("--gpu-model", arguments->gpu_model, "of GPUs whose counters do not name it; see gpusched-sim list models");
+  options.add_option("--gpu-model", arguments->gpu_model,
+                     "of GPUs whose counters do not name it; see gpusched-sim list models");
   options.add_option("--name", arguments->job.name, "what requests call the job; default: the pod, or the GPU");
   add_job_options(options, arguments->job, arguments->kind);
   options.footer(examples);

@@ -49,9 +49,8 @@ void warn(const std::string& message);
 /// Makes jobs of the recordings of the devices that the job used, writes them and says so on standard error. `trouble`:
 /// why the measurement is no whole one, such as a command that crashed. False when the job used no device, and no file
 /// was written.
-Result<bool> finish(const MeasureArguments& arguments, const Machine& machine,
-                    const std::vector<Recording>& recordings, const std::string& command,
-                    const std::vector<Missing>& trouble);
+Result<bool> finish(const MeasureArguments& arguments, const Machine& machine, const std::vector<Recording>& recordings,
+                    const std::string& command, const std::vector<Missing>& trouble);
 
 /// "gpusched-profile 0.1.0 (commit)".
 std::string tool_name();

@@ -21,15 +21,14 @@ std::string text_of(const std::optional<double>& value, int decimals) {
 }  // namespace
 
 void print_profiles(std::ostream& out, const std::vector<ProfileRow>& rows) {
-  const std::vector<std::string> heads = {"name",        "gpu",      "kind",       "engine",  "sm", "dram",
+  const std::vector<std::string> heads = {"name",   "gpu",  "kind",       "engine",  "sm", "dram",
                                           "tensor", "duty", "memory MiB", "power W", ""};
   std::vector<std::vector<std::string>> table = {heads};
   for (const ProfileRow& row : rows) {
     table.push_back({row.name, row.gpu.empty() ? "unknown" : row.gpu, row.kind, text_of(row.engine_active, 3),
                      text_of(row.sm_active, 3), text_of(row.dram_active, 3), text_of(row.tensor_active, 3),
-                     text_of(row.duty_cycle, 3),
-                     row.memory_peak_mib ? std::to_string(*row.memory_peak_mib) : "unknown", text_of(row.power_w, 1),
-                     row.missing.empty() ? "complete" : "partial"});
+                     text_of(row.duty_cycle, 3), row.memory_peak_mib ? std::to_string(*row.memory_peak_mib) : "unknown",
+                     text_of(row.power_w, 1), row.missing.empty() ? "complete" : "partial"});
   }
   std::vector<std::size_t> widths(heads.size());
   for (const auto& line : table) {

@@ -17,7 +17,8 @@
 namespace gpusched::profiler::cli {
 namespace {
 
-constexpr const char* examples = R"(The command stands behind `--`: gpusched-profile run [OPTIONS] -- COMMAND [ARGUMENT...]
+constexpr const char* examples =
+    R"(The command stands behind `--`: gpusched-profile run [OPTIONS] -- COMMAND [ARGUMENT...]
 
 Examples:
   gpusched-profile run -- sleep 1

@@ -69,8 +69,8 @@ Result<int> watch(MeasureArguments& arguments, int pid) {
   const bool ended = process.value().wait();
   const std::vector<Recording>& recordings = sampler.stop();
   warn(ended ? "process " + std::to_string(pid) + " ended" : "stopped watching process " + std::to_string(pid));
-  const Result<bool> written = finish(arguments, bench.value().machine, recordings,
-                                      "watch " + std::to_string(pid) + ": " + command, {});
+  const Result<bool> written =
+      finish(arguments, bench.value().machine, recordings, "watch " + std::to_string(pid) + ": " + command, {});
   if (!written) {
     return written.error();
   }

@@ -171,7 +171,8 @@ void DeviceReader::read_processes(DeviceSample& sample, const IsOfJob& is_of_job
           {.pid = process.pid, .usedGpuMemory = process.usedGpuMemory, .gpuInstanceId = 0, .computeInstanceId = 0});
     }
   }
-  if (!ask("processes", "nvmlDeviceGetComputeRunningProcesses", +[](nvmlReturn_t same) { return same; }, code)) {
+  if (!ask(
+          "processes", "nvmlDeviceGetComputeRunningProcesses", +[](nvmlReturn_t same) { return same; }, code)) {
     return;
   }
   // Clients of an MPS server may be in a list of their own; a process in both counts once.
@@ -205,10 +206,10 @@ void DeviceReader::read_gpm(DeviceSample& sample, TimeNs now) {
   if (!gpm_ || (gpm_has_last_ && now - gpm_last_at_ <= least_gpm_window)) {
     return;
   }
-  const bool taken =
-      device_.instance ? ask("activity", "nvmlGpmMigSampleGet", nvml_.gpm_mig_sample_get, device_.gpu,
-                             device_.instance->gpu_instance, gpm_next_)
-                       : ask("activity", "nvmlGpmSampleGet", nvml_.gpm_sample_get, device_.gpu, gpm_next_);
+  const bool taken = device_.instance
+                         ? ask("activity", "nvmlGpmMigSampleGet", nvml_.gpm_mig_sample_get, device_.gpu,
+                               device_.instance->gpu_instance, gpm_next_)
+                         : ask("activity", "nvmlGpmSampleGet", nvml_.gpm_sample_get, device_.gpu, gpm_next_);
   if (!taken) {
     gpm_has_last_ = false;  // a window must not reach over what could not be read
     return;

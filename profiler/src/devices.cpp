@@ -14,11 +14,8 @@ using nvml::NVML_SUCCESS;
 using nvml::nvmlDevice_t;
 
 Error not_found(std::string message, std::string remedy) {
-  return {.code = ErrorCode::not_found,
-          .message = std::move(message),
-          .file = {},
-          .line = 0,
-          .remedy = std::move(remedy)};
+  return {
+      .code = ErrorCode::not_found, .message = std::move(message), .file = {}, .line = 0, .remedy = std::move(remedy)};
 }
 
 /// A text of at most `size` bytes, or nothing where the driver has none.
@@ -40,8 +37,7 @@ std::optional<std::string> device_text(Function* function, nvmlDevice_t handle) 
 
 template <typename Function>
 std::optional<std::string> system_text(Function* function) {
-  return function == nullptr ? std::nullopt
-                             : ask_text([&](char* text, unsigned size) { return function(text, size); });
+  return function == nullptr ? std::nullopt : ask_text([&](char* text, unsigned size) { return function(text, size); });
 }
 
 std::optional<GpuModelId> model_named(const std::string& name) {

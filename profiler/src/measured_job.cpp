@@ -35,7 +35,8 @@ std::string memory_reason(const MeasuredJob& measured, const std::map<std::strin
     return measured.seen.memory_peak_mib ? "no more than the CUDA context that was taken off"
                                          : "the driver does not tell how much memory a process uses";
   }
-  return "no process of the job was seen on the device. In a container NVML gives the host's pids: share the host's PID "
+  return "no process of the job was seen on the device. In a container NVML gives the host's pids: share the host's "
+         "PID "
          "namespace";
 }
 

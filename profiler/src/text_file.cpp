@@ -15,11 +15,7 @@ namespace gpusched::profiler {
 namespace {
 
 Error io_error(const std::string& path, const std::string& what) {
-  return {.code = ErrorCode::io,
-          .message = what + ": " + std::strerror(errno),
-          .file = path,
-          .line = 0,
-          .remedy = {}};
+  return {.code = ErrorCode::io, .message = what + ": " + std::strerror(errno), .file = path, .line = 0, .remedy = {}};
 }
 
 Result<std::string> read_stream(std::istream& in, const std::string& name, std::uint64_t most_bytes) {
@@ -46,7 +42,11 @@ Result<std::string> read_text_file(const std::string& path, std::uint64_t most_b
   }
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
-    return Error{.code = ErrorCode::invalid_argument, .message = "a folder", .file = path, .line = 0, .remedy = "Name its files"};
+    return Error{.code = ErrorCode::invalid_argument,
+                 .message = "a folder",
+                 .file = path,
+                 .line = 0,
+                 .remedy = "Name its files"};
   }
   std::ifstream in(path, std::ios::binary);
   if (!in) {

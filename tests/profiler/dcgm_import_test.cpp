@@ -171,8 +171,9 @@ TEST(DcgmImportTest, ReadsWhatDmonPrints) {
     if (i % 5 == 0) {
       text += "#Entity   GRACT        SMACT        DRAMA        FBUSD        POWER\nID\n";
     }
-    text += "GPU 0     0.912        0.456        0.512        12345        388.120\n"
-            "GPU 1     0.000        0.000        N/A          3            70.000\n";
+    text +=
+        "GPU 0     0.912        0.456        0.512        12345        388.120\n"
+        "GPU 1     0.000        0.000        N/A          3            70.000\n";
   }
   DcgmImport import;
   ASSERT_TRUE(import.add(text, "dmon.txt", DcgmFormat::automatic).ok());

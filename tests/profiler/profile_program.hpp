@@ -132,10 +132,20 @@ inline Json one_gpu(Json timeline, Json processes = Json::array({{{"pid", "desce
 
 /// What a steady job reads like.
 inline Json steady_work() {
-  return {{"at_s", 0},           {"gpu_utilization", 0.97}, {"memory_used_mib", 2000}, {"power_w", 400},
-          {"sm_clock_mhz", 1700}, {"memory_clock_mhz", 2619}, {"temperature_c", 55},    {"engine_active", 0.9},
-          {"sm_active", 0.45},    {"sm_occupancy", 0.3},      {"tensor_active", 0.2},   {"dram_active", 0.6},
-          {"pcie_tx_mib_s", 100}, {"pcie_rx_mib_s", 50}};
+  return {{"at_s", 0},
+          {"gpu_utilization", 0.97},
+          {"memory_used_mib", 2000},
+          {"power_w", 400},
+          {"sm_clock_mhz", 1700},
+          {"memory_clock_mhz", 2619},
+          {"temperature_c", 55},
+          {"engine_active", 0.9},
+          {"sm_active", 0.45},
+          {"sm_occupancy", 0.3},
+          {"tensor_active", 0.2},
+          {"dram_active", 0.6},
+          {"pcie_tx_mib_s", 100},
+          {"pcie_rx_mib_s", 50}};
 }
 
 }  // namespace gpusched::profiler::test

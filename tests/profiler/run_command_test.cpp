@@ -10,8 +10,8 @@
 namespace gpusched::profiler::test {
 namespace {
 
-const std::vector<std::string> two_seconds = {"run", "--hz", "25", "--name", "job", "--out", "p.json",
-                                              "--",  "sleep", "2"};
+const std::vector<std::string> two_seconds = {"run",   "--hz",   "25", "--name", "job",
+                                              "--out", "p.json", "--", "sleep",  "2"};
 
 std::vector<std::string> run_shell(const std::string& script) {
   return {"run", "--hz", "25", "--name", "job", "--out", "p.json", "--", "sh", "-c", script};
@@ -225,8 +225,8 @@ TEST(RunCommandTest, AGpuThatIsLostEndsTheMeasurementAndNotTheCommand) {
 }
 
 TEST(RunCommandTest, WorkOfOthersMakesNoProfile) {
-  ProfileProgram program(one_gpu({steady_work()}, {{{"pid", "descendants"}, {"memory_mib", 1000}},
-                                                   {{"pid", 1}, {"memory_mib", 9000}}}));
+  ProfileProgram program(
+      one_gpu({steady_work()}, {{{"pid", "descendants"}, {"memory_mib", 1000}}, {{"pid", 1}, {"memory_mib", 9000}}}));
   EXPECT_EQ(program.run(two_seconds).code, 0);
   const Json file = program.json("p.json");
   EXPECT_TRUE(file["profiles"].empty());
@@ -243,14 +243,19 @@ TEST(RunCommandTest, ACommandThatUsesNoGpuGetsNoProfile) {
 }
 
 TEST(RunCommandTest, OfAMigInstanceNothingIsTakenFromItsGpu) {
-  Json script = {{"gpus", Json::array({{{"model", "H100-80GB-SXM5"},
-                                        {"mig", true},
-                                        {"instances", Json::array({{{"profile", "3g.40gb"}}, {{"profile", "1g.10gb"}}})},
-                                        {"timeline", Json::array({steady_work()})},
-                                        {"processes", Json::array()}}})}};
+  Json script = {
+      {"gpus", Json::array({{{"model", "H100-80GB-SXM5"},
+                             {"mig", true},
+                             {"instances", Json::array({{{"profile", "3g.40gb"}}, {{"profile", "1g.10gb"}}})},
+                             {"timeline", Json::array({steady_work()})},
+                             {"processes", Json::array()}}})}};
   Json& gpu = script["gpus"][0];
-  gpu["timeline"].push_back({{"at_s", 0}, {"gpu_instance", 2}, {"engine_active", 0.5}, {"sm_active", 0.4},
-                             {"dram_active", 0.25}, {"memory_used_mib", 900}});
+  gpu["timeline"].push_back({{"at_s", 0},
+                             {"gpu_instance", 2},
+                             {"engine_active", 0.5},
+                             {"sm_active", 0.4},
+                             {"dram_active", 0.25},
+                             {"memory_used_mib", 900}});
   gpu["processes"].push_back({{"pid", "descendants"}, {"memory_mib", 800}, {"gpu_instance", 2}});
   ProfileProgram program(script);
   program.set("CUDA_VISIBLE_DEVICES", "MIG-00000000-0000-5000-8000-000000020000");

@@ -84,9 +84,8 @@ TableHead read_head(std::string_view line) {
   TableHead head;
   head.dmon = line.starts_with("#");
   if (head.dmon) {
-    head.names = split_dmon(line.substr(line.find_first_not_of("# \t") == std::string_view::npos
-                                            ? line.size()
-                                            : line.find_first_not_of("# \t")));
+    head.names = split_dmon(line.substr(
+        line.find_first_not_of("# \t") == std::string_view::npos ? line.size() : line.find_first_not_of("# \t")));
   } else {
     split_csv(line, head.names);
   }
@@ -197,8 +196,9 @@ Status DcgmImport::read_table(std::string_view text, const std::string& file) {
     if (!head) {
       head = read_head(line.substr(0, longest_line));
       if (!head->has_fields && (head->metric < 0 || head->value < 0)) {
-        return wrong("neither Prometheus text nor a table of DCGM's fields", file, number,
-                     "A table has a head with fields such as DCGM_FI_PROF_GR_ENGINE_ACTIVE, or columns metric and value");
+        return wrong(
+            "neither Prometheus text nor a table of DCGM's fields", file, number,
+            "A table has a head with fields such as DCGM_FI_PROF_GR_ENGINE_ACTIVE, or columns metric and value");
       }
       return {};
     }
@@ -254,7 +254,8 @@ Status DcgmImport::take(const Value& value) {
   pod = pod.empty() || space.empty() ? pod : space + "/" + pod;
   const std::string key = device + '\n' + instance_id + '\n' + pod;
   if (!series_.contains(key) && series_.size() == most_series) {
-    return wrong("more than " + std::to_string(most_series) + " GPUs, instances and pods", {}, 0, "Import fewer at a time");
+    return wrong("more than " + std::to_string(most_series) + " GPUs, instances and pods", {}, 0,
+                 "Import fewer at a time");
   }
   Series& series = series_[key];
   series.device = device;
@@ -336,18 +337,19 @@ std::vector<MeasuredJob> DcgmImport::finish(const JobDescription& job, std::opti
       continue;
     }
     if (job.name.empty()) {
-      measured.job.name = !series.pod.empty()           ? series.pod
+      measured.job.name = !series.pod.empty()          ? series.pod
                           : series.instance_id.empty() ? "gpu-" + series.gpu
                                                        : "gpu-" + series.gpu + "-gi" + series.instance_id;
     }
     if (const Result<GpuModelId> model = find_gpu_model(series.model_name)) {
       measured.gpu_model = model.value();
     }
-    measured.provenance.device =
-        series.model_name.empty() ? "GPU " + series.gpu + ", whose model is not named (--gpu-model)"
-                                  : series.model_name + " " + series.gpu;
+    measured.provenance.device = series.model_name.empty()
+                                     ? "GPU " + series.gpu + ", whose model is not named (--gpu-model)"
+                                     : series.model_name + " " + series.gpu;
     if (!series.instance_id.empty()) {
-      measured.provenance.instance = series.instance_profile.empty() ? "GI " + series.instance_id : series.instance_profile;
+      measured.provenance.instance =
+          series.instance_profile.empty() ? "GI " + series.instance_id : series.instance_profile;
     }
     measured.provenance.notes.push_back("memory is that of the device: DCGM does not tell processes apart");
     if (!timed_) {

@@ -1,10 +1,10 @@
-#include "gpusched/profiler/nvml_library.hpp"
-
 #include <algorithm>
 #include <array>
 #include <initializer_list>
 
 #include <dlfcn.h>
+
+#include "gpusched/profiler/nvml_library.hpp"
 
 namespace gpusched::nvml {
 
@@ -24,7 +24,8 @@ constexpr std::array return_texts = {
                "This GPU or driver does not offer it"},
     ReturnText{NVML_ERROR_NO_PERMISSION, "NVML_ERROR_NO_PERMISSION", ErrorCode::io,
                "Run it as root, or have the administrator load the driver with NVreg_RestrictProfilingToAdminUsers=0"},
-    ReturnText{NVML_ERROR_NOT_FOUND, "NVML_ERROR_NOT_FOUND", ErrorCode::not_found, "`nvidia-smi -L` lists what is there"},
+    ReturnText{NVML_ERROR_NOT_FOUND, "NVML_ERROR_NOT_FOUND", ErrorCode::not_found,
+               "`nvidia-smi -L` lists what is there"},
     ReturnText{NVML_ERROR_INSUFFICIENT_SIZE, "NVML_ERROR_INSUFFICIENT_SIZE", ErrorCode::io, ""},
     ReturnText{NVML_ERROR_DRIVER_NOT_LOADED, "NVML_ERROR_DRIVER_NOT_LOADED", ErrorCode::not_found,
                "Load NVIDIA's kernel driver (`modprobe nvidia`), or in a container ask for the GPU"},
@@ -46,8 +47,8 @@ constexpr std::array return_texts = {
 };
 
 const ReturnText* find_text(nvmlReturn_t code) {
-  const auto row = std::find_if(return_texts.begin(), return_texts.end(),
-                                [&](const ReturnText& text) { return text.code == code; });
+  const auto row =
+      std::find_if(return_texts.begin(), return_texts.end(), [&](const ReturnText& text) { return text.code == code; });
   return row == return_texts.end() ? nullptr : &*row;
 }
 

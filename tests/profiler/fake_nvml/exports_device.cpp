@@ -202,15 +202,16 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t* me
 }
 
 nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t* memory) {
-  return gpu_call("nvmlDeviceGetBAR1MemoryInfo", device,
-                  [&](FakeGpu&) { return give(memory, nvmlBAR1Memory_t{1ULL << 37U, 1ULL << 37U, 0}); });
+  return gpu_call("nvmlDeviceGetBAR1MemoryInfo", device, [&](FakeGpu&) {
+    return give(memory, nvmlBAR1Memory_t{1ULL << 37U, 1ULL << 37U, 0});
+  });
 }
 
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t* rates) {
   return gpu_call("nvmlDeviceGetUtilizationRates", device, [&](FakeGpu& gpu) {
     // "This API is not supported on MIG enabled GPUs": NVML API Reference.
-    const nvmlReturn_t code = gpu.mig_enabled ? NVML_ERROR_NOT_SUPPORTED
-                                              : give_value(*gpu.whole(), "gpu_utilization", 100, &rates->gpu);
+    const nvmlReturn_t code =
+        gpu.mig_enabled ? NVML_ERROR_NOT_SUPPORTED : give_value(*gpu.whole(), "gpu_utilization", 100, &rates->gpu);
     return code == NVML_SUCCESS ? give(&rates->memory, gpu.value(-1, "memory_utilization", now_s()).value_or(0) * 100)
                                 : code;
   });
@@ -236,9 +237,8 @@ nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type, u
 }
 
 nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long* reasons) {
-  return gpu_call("nvmlDeviceGetCurrentClocksEventReasons", device, [&](FakeGpu& gpu) {
-    return give(reasons, gpu.value(-1, "clock_reasons", now_s()).value_or(0));
-  });
+  return gpu_call("nvmlDeviceGetCurrentClocksEventReasons", device,
+                  [&](FakeGpu& gpu) { return give(reasons, gpu.value(-1, "clock_reasons", now_s()).value_or(0)); });
 }
 nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsigned long long* reasons) {
   return nvmlDeviceGetCurrentClocksEventReasons(device, reasons);

@@ -20,8 +20,8 @@ std::optional<ProfileNumber> number_of(const GpuModel& model, const MigProfile& 
     bool plain;
     ProfileNumber number;
   };
-  constexpr std::array rows = {Row{1, true, {0, 19}},  Row{2, true, {1, 14}}, Row{3, true, {2, 9}},
-                               Row{4, true, {3, 5}},   Row{7, true, {4, 0}},  Row{1, false, {7, 20}},
+  constexpr std::array rows = {Row{1, true, {0, 19}}, Row{2, true, {1, 14}}, Row{3, true, {2, 9}},
+                               Row{4, true, {3, 5}},  Row{7, true, {4, 0}},  Row{1, false, {7, 20}},
                                Row{2, false, {8, 21}}};
   if (profile.all_media_extensions || profile.no_media_extensions || profile.graphics) {
     return std::nullopt;
@@ -97,8 +97,8 @@ void fill(const FakeGpu& gpu, const MigProfile& profile, Info& info) {
   const auto count = [](const std::optional<int>& value) { return static_cast<unsigned>(value.value_or(0)); };
   info.id = number_of(*gpu.model, profile)->id;
   info.sliceCount = static_cast<unsigned>(profile.compute_slices);
-  info.instanceCount = profile.max_instances ? count(profile.max_instances)
-                                             : static_cast<unsigned>(profile.starts.size());
+  info.instanceCount =
+      profile.max_instances ? count(profile.max_instances) : static_cast<unsigned>(profile.starts.size());
   info.multiprocessorCount = count(profile.sm_count);
   info.copyEngineCount = count(profile.copy_engines);
   info.decoderCount = count(profile.nvdec);
@@ -260,22 +260,21 @@ nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, 
 }
 
 nvmlReturn_t nvmlDeviceGetGpuInstanceRemainingCapacity(nvmlDevice_t device, unsigned id, unsigned* count) {
-  return profile_call("nvmlDeviceGetGpuInstanceRemainingCapacity", device, id,
-                      [&](FakeGpu& gpu, MigProfileId profile) {
-                        // How many more the lattice takes, one after the other.
-                        FakeGpu trial;
-                        trial.model = gpu.model;
-                        trial.lattice = gpu.lattice;
-                        trial.mig_enabled = true;
-                        trial.state = gpu.state;
-                        trial.instances = gpu.instances;
-                        unsigned more = 0;
-                        nvmlGpuInstance_st* created = nullptr;
-                        while (trial.create(profile, -1, created) == NVML_SUCCESS) {
-                          ++more;
-                        }
-                        return give(count, more);
-                      });
+  return profile_call("nvmlDeviceGetGpuInstanceRemainingCapacity", device, id, [&](FakeGpu& gpu, MigProfileId profile) {
+    // How many more the lattice takes, one after the other.
+    FakeGpu trial;
+    trial.model = gpu.model;
+    trial.lattice = gpu.lattice;
+    trial.mig_enabled = true;
+    trial.state = gpu.state;
+    trial.instances = gpu.instances;
+    unsigned more = 0;
+    nvmlGpuInstance_st* created = nullptr;
+    while (trial.create(profile, -1, created) == NVML_SUCCESS) {
+      ++more;
+    }
+    return give(count, more);
+  });
 }
 
 nvmlReturn_t nvmlDeviceCreateGpuInstance(nvmlDevice_t device, unsigned id, nvmlGpuInstance_t* instance) {
@@ -286,10 +285,9 @@ nvmlReturn_t nvmlDeviceCreateGpuInstance(nvmlDevice_t device, unsigned id, nvmlG
 nvmlReturn_t nvmlDeviceCreateGpuInstanceWithPlacement(nvmlDevice_t device, unsigned id,
                                                       const nvmlGpuInstancePlacement_t* placement,
                                                       nvmlGpuInstance_t* instance) {
-  return profile_call("nvmlDeviceCreateGpuInstanceWithPlacement", device, id,
-                      [&](FakeGpu& gpu, MigProfileId profile) {
-                        return place(gpu, profile, static_cast<int>(placement->start), instance);
-                      });
+  return profile_call("nvmlDeviceCreateGpuInstanceWithPlacement", device, id, [&](FakeGpu& gpu, MigProfileId profile) {
+    return place(gpu, profile, static_cast<int>(placement->start), instance);
+  });
 }
 
 nvmlReturn_t nvmlGpuInstanceDestroy(nvmlGpuInstance_t instance) {
@@ -420,12 +418,12 @@ nvmlReturn_t nvmlComputeInstanceGetInfo_v2(nvmlComputeInstance_t compute, nvmlCo
       return NVML_ERROR_INVALID_ARGUMENT;
     }
     const auto number = std::find(compute_slices_of_number.begin(), compute_slices_of_number.end(), found->slices);
-    return give(info, nvmlComputeInstanceInfo_t{
-                          .device = found->gpu_instance->gpu->whole(),
-                          .gpuInstance = {found->gpu_instance},
-                          .id = found->id,
-                          .profileId = static_cast<unsigned>(number - compute_slices_of_number.begin()),
-                          .placement = {found->start, found->slices}});
+    return give(info,
+                nvmlComputeInstanceInfo_t{.device = found->gpu_instance->gpu->whole(),
+                                          .gpuInstance = {found->gpu_instance},
+                                          .id = found->id,
+                                          .profileId = static_cast<unsigned>(number - compute_slices_of_number.begin()),
+                                          .placement = {found->start, found->slices}});
   });
 }
 

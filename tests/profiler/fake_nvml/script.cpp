@@ -144,8 +144,7 @@ Result<std::unique_ptr<FakeMachine>> read_script(const std::string& path) {
       machine->errors[function] = read_error(error);
     }
   } catch (const std::exception& problem) {
-    return Error{
-        .code = ErrorCode::invalid_argument, .message = problem.what(), .file = path, .line = 0, .remedy = {}};
+    return Error{.code = ErrorCode::invalid_argument, .message = problem.what(), .file = path, .line = 0, .remedy = {}};
   }
   return machine;
 }

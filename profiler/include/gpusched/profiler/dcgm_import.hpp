@@ -19,7 +19,7 @@ namespace gpusched::profiler {
 enum class DcgmFormat {
   automatic,   ///< told apart by its first line that is no comment
   prometheus,  ///< the text exposition format, one scrape after the other, as dcgm-exporter serves it
-  csv,         ///< a table with a head: one column per field, or columns metric and value; also what `dcgmi dmon` prints
+  csv,  ///< a table with a head: one column per field, or columns metric and value; also what `dcgmi dmon` prints
 };
 
 /// What became of the lines.
@@ -29,9 +29,9 @@ struct ImportReport {
     std::string file{};  ///< of the first one
     int line = 0;
   };
-  std::int64_t lines = 0;          ///< without empty ones and comments
-  std::int64_t used = 0;           ///< gave a value
-  std::int64_t other = 0;          ///< of fields that profiles do not need, or with no value at that time
+  std::int64_t lines = 0;            ///< without empty ones and comments
+  std::int64_t used = 0;             ///< gave a value
+  std::int64_t other = 0;            ///< of fields that profiles do not need, or with no value at that time
   std::map<std::string, Bad> bad{};  ///< by reason; lines == used + other + the counts of these
 };
 
@@ -40,8 +40,8 @@ struct ImportReport {
 /// `dcgmi dmon` ("SMACT"): NVIDIA, "DCGM API Reference", field identifiers.
 class DcgmImport {
  public:
-  /// Reads one text. Bad lines are counted and left out. invalid_argument where nothing of it can be understood, or when
-  /// there are more than a hundred thousand series.
+  /// Reads one text. Bad lines are counted and left out. invalid_argument where nothing of it can be understood, or
+  /// when there are more than a hundred thousand series.
   Status add(std::string_view text, const std::string& file, DcgmFormat format);
 
   const ImportReport& report() const { return report_; }

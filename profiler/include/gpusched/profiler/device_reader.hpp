@@ -20,8 +20,8 @@ class DeviceReader {
   ~DeviceReader();
   DeviceReader(DeviceReader&&) = delete;
 
-  /// All fields but `at`. GPM needs more than 100 ms between its readings (NVIDIA): where less has passed since the last
-  /// one, its fields are unknown. An error where the device itself is gone (GPU_IS_LOST and the like).
+  /// All fields but `at`. GPM needs more than 100 ms between its readings (NVIDIA): where less has passed since the
+  /// last one, its fields are unknown. An error where the device itself is gone (GPU_IS_LOST and the like).
   Result<DeviceSample> read(TimeNs now, const IsOfJob& is_of_job);
 
   /// Why fields were unknown, by the name of the field; the first reason of each.

@@ -48,8 +48,8 @@ struct Machine {
 /// Everything NVML lists, GPUs that cannot be asked included. not_found without any GPU; io when the listing fails.
 Result<Machine> list_devices(const nvml::Library& library);
 
-/// The devices that `selection` names as CUDA_VISIBLE_DEVICES does: indexes, GPU-uuid, MIG-uuid, joined by commas; a uuid
-/// may be shortened to what tells it apart. A GPU with MIG on stands for its first instance, the one CUDA takes.
+/// The devices that `selection` names as CUDA_VISIBLE_DEVICES does: indexes, GPU-uuid, MIG-uuid, joined by commas; a
+/// uuid may be shortened to what tells it apart. A GPU with MIG on stands for its first instance, the one CUDA takes.
 /// not_found: a name of nothing, nothing named at all, MIG on without an instance; each says what there is.
 Result<std::vector<Device>> select_devices(const Machine& machine, std::string_view selection);
 

@@ -14,16 +14,16 @@ namespace gpusched::profiler {
 
 /// Where numbers come from.
 struct Provenance {
-  std::string tool{};                        ///< program and version
-  std::string date{};                        ///< UTC, "2026-01-31T12:00:00Z"
-  std::string device{};                      ///< name and uuid as the driver gives them
-  std::optional<std::string> instance{};     ///< MIG profile, where it was one
+  std::string tool{};                           ///< program and version
+  std::string date{};                           ///< UTC, "2026-01-31T12:00:00Z"
+  std::string device{};                         ///< name and uuid as the driver gives them
+  std::optional<std::string> instance{};        ///< MIG profile, where it was one
   std::optional<std::string> driver{}, nvml{};  ///< versions
-  std::string command{};                     ///< or the files that were imported
-  std::optional<double> hz{};                ///< readings per second that were asked for
+  std::string command{};                        ///< or the files that were imported
+  std::optional<double> hz{};                   ///< readings per second that were asked for
   int repetitions = 1;
-  std::optional<double> spread{};            ///< largest relative deviation of a repetition from the mean
-  std::vector<std::string> notes{};          ///< what a reader has to know of the numbers
+  std::optional<double> spread{};    ///< largest relative deviation of a repetition from the mean
+  std::vector<std::string> notes{};  ///< what a reader has to know of the numbers
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
@@ -54,8 +54,9 @@ struct MeasuredJob {
   std::vector<Missing> missing{};
 };
 
-/// Adds to `missing` what a profile needs and `measured` does not have: known GPU model, whole GPU, activities, footprint,
-/// enough samples, no process of somebody else, load and time of a service. `unknown` holds reasons by field.
+/// Adds to `missing` what a profile needs and `measured` does not have: known GPU model, whole GPU, activities,
+/// footprint, enough samples, no process of somebody else, load and time of a service. `unknown` holds reasons by
+/// field.
 void judge(MeasuredJob& measured, const std::map<std::string, Error>& unknown);
 
 /// The profile of a complete job. Contract: `missing` is empty after judge().

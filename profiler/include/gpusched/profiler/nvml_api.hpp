@@ -1,8 +1,9 @@
 #pragma once
 
-/// What this project uses of NVIDIA's NVML, declared anew because no driver and no CUDA package that it needs at run time
-/// ships nvml.h. Names, values and layouts are NVML's own; meaning and units: NVIDIA's "NVML API Reference" (R580 and
-/// later), https://docs.nvidia.com/deploy/nvml-api. tests/profiler/clients compares the layouts with NVIDIA's header.
+/// What this project uses of NVIDIA's NVML, declared anew because no driver and no CUDA package that it needs at run
+/// time ships nvml.h. Names, values and layouts are NVML's own; meaning and units: NVIDIA's "NVML API Reference" (R580
+/// and later), https://docs.nvidia.com/deploy/nvml-api. tests/profiler/clients compares the layouts with NVIDIA's
+/// header.
 namespace gpusched::nvml {
 
 using nvmlReturn_t = int;

@@ -25,8 +25,8 @@ struct Functions {
   nvmlReturn_t (*utilization)(nvmlDevice_t, nvmlUtilization_t*) = nullptr;
   nvmlReturn_t (*memory_v2)(nvmlDevice_t, nvmlMemory_v2_t*) = nullptr;
   nvmlReturn_t (*memory)(nvmlDevice_t, nvmlMemory_t*) = nullptr;
-  nvmlReturn_t (*power)(nvmlDevice_t, unsigned*) = nullptr;               ///< mW
-  nvmlReturn_t (*energy)(nvmlDevice_t, unsigned long long*) = nullptr;    ///< mJ since the driver was loaded
+  nvmlReturn_t (*power)(nvmlDevice_t, unsigned*) = nullptr;                   ///< mW
+  nvmlReturn_t (*energy)(nvmlDevice_t, unsigned long long*) = nullptr;        ///< mJ since the driver was loaded
   nvmlReturn_t (*clock)(nvmlDevice_t, nvmlClockType_t, unsigned*) = nullptr;  ///< MHz
   nvmlReturn_t (*clock_reasons)(nvmlDevice_t, unsigned long long*) = nullptr;
   nvmlReturn_t (*temperature)(nvmlDevice_t, nvmlTemperatureSensors_t, unsigned*) = nullptr;  ///< Celsius
@@ -58,8 +58,8 @@ std::string return_name(nvmlReturn_t code);
 /// The error of a call that failed: the call, NVML's name for it, and what the user can do.
 Error call_error(std::string_view what, nvmlReturn_t code);
 
-/// NVIDIA's management library as the driver of this machine brings it, loaded and initialised. Copies share it; the last
-/// one shuts it down. Its functions may be called from several threads.
+/// NVIDIA's management library as the driver of this machine brings it, loaded and initialised. Copies share it; the
+/// last one shuts it down. Its functions may be called from several threads.
 class Library {
  public:
   /// Loads `path`, a name that the dynamic linker looks for or a file, and calls nvmlInit.

@@ -11,9 +11,10 @@
 
 namespace gpusched::profiler {
 
-/// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where everything
-/// reads them, the others under "partial" with what is known and why it is not enough. Names that occur twice get a
-/// number; bytes that are not UTF-8 become U+FFFD. Contract: judge() was called for each, and none has an empty name.
+/// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where
+/// everything reads them, the others under "partial" with what is known and why it is not enough. Names that occur
+/// twice get a number; bytes that are not UTF-8 become U+FFFD. Contract: judge() was called for each, and none has an
+/// empty name.
 std::string write_profile_file(std::span<const MeasuredJob> jobs);
 
 /// One line of what a profile file holds.
@@ -22,7 +23,7 @@ struct ProfileRow {
   std::optional<double> engine_active{}, sm_active{}, dram_active{}, tensor_active{};  ///< means
   std::optional<double> duty_cycle{}, power_w{};
   std::optional<std::int64_t> memory_peak_mib{};
-  std::vector<Missing> missing{};   ///< empty: complete
+  std::vector<Missing> missing{};  ///< empty: complete
   std::vector<std::string> notes{};
 };
 

@@ -31,7 +31,8 @@ struct Recording {
 /// Reads devices on a thread of its own, at a fixed period without drift: a late reading moves no later one.
 class Sampler {
  public:
-  /// Readings per second that may be asked for. Below, quantiles mean little; above, reading takes longer than a period.
+  /// Readings per second that may be asked for. Below, quantiles mean little; above, reading takes longer than a
+  /// period.
   static constexpr double least_hz = 0.1, most_hz = 100;
 
   /// Reads every device once, as it is before the job. `is_of_job` is called from the thread.

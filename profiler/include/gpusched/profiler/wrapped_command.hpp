@@ -10,14 +10,14 @@ namespace gpusched::profiler {
 
 /// How a command ended.
 struct CommandEnd {
-  int exit_code = 0;                 ///< as shells give it: 128 + signal after a signal
-  int signal = 0;                    ///< 0: it ended by itself
-  std::vector<int> left_running{};   ///< processes of it that go on
+  int exit_code = 0;                ///< as shells give it: 128 + signal after a signal
+  int signal = 0;                   ///< 0: it ended by itself
+  std::vector<int> left_running{};  ///< processes of it that go on
 };
 
-/// A command of the user as a child of this process, in the same process group and on the same terminal, as under `time`.
-/// Processes that it leaves behind become children of this process as well, so that they are still known as its own.
-/// One at a time: signals of the whole process are taken over.
+/// A command of the user as a child of this process, in the same process group and on the same terminal, as under
+/// `time`. Processes that it leaves behind become children of this process as well, so that they are still known as its
+/// own. One at a time: signals of the whole process are taken over.
 class WrappedCommand {
  public:
   /// Makes the child, which waits for let_go(). Contract: words is not empty.
@@ -29,8 +29,8 @@ class WrappedCommand {
   /// Starts the command. not_found or io with exit_code() 127 or 126, as in shells, when there is no such program or it
   /// cannot be run.
   Status let_go();
-  /// Waits for its end; hands SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 on, except for those that the terminal
-  /// sent, which reach the command by themselves.
+  /// Waits for its end; hands SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 on, except for those that the
+  /// terminal sent, which reach the command by themselves.
   CommandEnd wait();
 
   /// After a let_go() that failed.
