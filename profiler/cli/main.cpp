@@ -23,6 +23,18 @@ constexpr std::array commands = {
 
 constexpr const char* program = "gpusched-profile";
 
+bool is_command(const std::string& name) {
+  return std::any_of(commands.begin(), commands.end(), [&](const Command& row) { return row.name == name; });
+}
+
+std::string known_commands() {
+  std::string names;
+  for (const Command& row : commands) {
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return names;
+}
+
 int report(const Error& error) {
   std::cerr << program << ": " << error.to_string() << "\n";
   return 1;
@@ -44,6 +56,10 @@ int main(const std::vector<std::string>& words) {
   std::array<Action, commands.size()> actions;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     actions[i] = commands[i].add(*app.add_subcommand(commands[i].name, commands[i].summary));
+  }
+  if (!own.empty() && !own.front().starts_with("-") && !is_command(own.front())) {
+    std::cerr << program << ": no command '" << own.front() << "'. Known commands: " << known_commands() << "\n";
+    return 2;
   }
   try {
     std::reverse(own.begin(), own.end());  // CLI11 takes the last word first

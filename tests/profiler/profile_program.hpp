@@ -35,8 +35,12 @@ class ProfileProgram {
     std::string out, err;
   };
 
-  /// Without a script there is no driver.
-  ProfileProgram() = default;
+  /// Without a script there is no driver, on whatever machine: the file of its name is none.
+  ProfileProgram() {
+    std::filesystem::create_directory(folder_ / "lib");
+    std::ofstream(folder_ / "lib" / "libnvidia-ml.so.1").flush();
+    set("LD_LIBRARY_PATH", (folder_ / "lib").string());
+  }
   explicit ProfileProgram(const Json& script) {
     const std::filesystem::path library = GPUSCHED_FAKE_NVML;
     std::filesystem::create_directory(folder_ / "lib");

@@ -202,7 +202,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t* me
 }
 
 nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t* memory) {
-  return gpu_call("nvmlDeviceGetBAR1MemoryInfo", device, [&](FakeGpu&) {
+  return device_call("nvmlDeviceGetBAR1MemoryInfo", device, [&](nvmlDevice_st&) {
     return give(memory, nvmlBAR1Memory_t{1ULL << 37U, 1ULL << 37U, 0});
   });
 }
