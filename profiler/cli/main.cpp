@@ -17,12 +17,28 @@ namespace {
 constexpr std::array commands = {
     Command{"run", "run a command and write its profile", true, add_run},
     Command{"watch", "write the profile of a process that runs already", false, add_watch},
+<<<<<<< HEAD
     Command{"suite", "measure synthetic jobs alone, on slices and beside each other", false, add_suite},
     Command{"report", "judge the slowdown models on what a suite measured; page, profiles, CSV", false, add_report},
+=======
+    Command{"import", "make profiles of DCGM's counters: Prometheus text, CSV, dcgmi dmon", false, add_import},
+>>>>>>> nvml
     Command{"show", "print profile files as a table", false, add_show},
 };
 
 constexpr const char* program = "gpusched-profile";
+
+bool is_command(const std::string& name) {
+  return std::any_of(commands.begin(), commands.end(), [&](const Command& row) { return row.name == name; });
+}
+
+std::string known_commands() {
+  std::string names;
+  for (const Command& row : commands) {
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return names;
+}
 
 int report(const Error& error) {
   std::cerr << program << ": " << error.to_string() << "\n";
@@ -45,6 +61,10 @@ int main(const std::vector<std::string>& words) {
   std::array<Action, commands.size()> actions;
   for (std::size_t i = 0; i < commands.size(); ++i) {
     actions[i] = commands[i].add(*app.add_subcommand(commands[i].name, commands[i].summary));
+  }
+  if (!own.empty() && !own.front().starts_with("-") && !is_command(own.front())) {
+    std::cerr << program << ": no command '" << own.front() << "'. Known commands: " << known_commands() << "\n";
+    return 2;
   }
   try {
     std::reverse(own.begin(), own.end());  // CLI11 takes the last word first

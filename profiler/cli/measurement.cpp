@@ -37,7 +37,7 @@ MeasuredJob make_job(const MeasureArguments& arguments, const Machine& machine, 
   }
   from.driver = machine.driver_version;
   from.nvml = machine.nvml_version;
-  from.command = valid_utf8(command);
+  from.command = command;
   from.hz = arguments.hz;
   if (arguments.job.context_mib == 0) {
     from.notes.push_back("memory includes the CUDA context of each process");
@@ -79,6 +79,22 @@ std::string utc_date() {
 
 void warn(const std::string& message) { std::cerr << "gpusched-profile: " << message << "\n"; }
 
+void add_job_options(CLI::App& options, JobDescription& job, std::string& kind) {
+  options.add_option("--kind", kind, "closed (steps follow each other) or service (requests arrive and queue)")
+      ->check(CLI::IsMember({"closed", "service"}))
+      ->capture_default_str();
+  options.add_option("--request-load", job.request_load, "of a service: request rate x service time, 0..1")
+      ->check(CLI::Range(0.0, 1.0));
+  options.add_option("--service-time-ms", job.service_time_ms, "of a service: one request alone")
+      ->check(CLI::Range(0.001, 86'400'000.0));
+  options.add_option("--revision", job.revision, "counts the measurements of this job")
+      ->check(CLI::Range(1, 1'000'000'000))
+      ->capture_default_str();
+  options.add_option("--context-mib", job.context_mib, "CUDA context of one process, taken off the footprint")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
+      ->capture_default_str();
+}
+
 void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
   options.add_option("--out", arguments.out, "file to write; - = standard output; default: NAME.profile.json");
   options.add_option("--name", arguments.job.name, "what requests call the job; default: the program's name");
@@ -90,6 +106,7 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
   options.add_option("--hz", arguments.hz, "readings per second")
       ->check(CLI::Range(Sampler::least_hz, Sampler::most_hz))
       ->capture_default_str();
+<<<<<<< HEAD
   options
       .add_option("--kind", arguments.kind, "closed (steps follow each other) or service (requests arrive and queue)")
       ->check(CLI::IsMember({"closed", "service"}))
@@ -105,14 +122,16 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
       .add_option("--context-mib", arguments.job.context_mib, "CUDA context of one process, taken off the footprint")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
       ->capture_default_str();
+=======
+  add_job_options(options, arguments.job, arguments.kind);
+>>>>>>> nvml
 }
 
 Status prepare(MeasureArguments& arguments, const std::string& default_name) {
   arguments.job.kind = arguments.kind == "service" ? JobKind::service : JobKind::closed;
   if (arguments.job.name.empty()) {
-    arguments.job.name = default_name;
+    arguments.job.name = default_name.empty() ? "job" : default_name;
   }
-  arguments.job.name = valid_utf8(arguments.job.name);
   if (arguments.out.empty()) {
     std::string file = arguments.job.name;
     std::replace(file.begin(), file.end(), '/', '_');

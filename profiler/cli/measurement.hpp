@@ -24,6 +24,9 @@ struct MeasureArguments {
   bool must_measure = false;
 };
 
+/// Declares what only the user knows of a job, its name aside; `kind` becomes JobDescription::kind.
+void add_job_options(CLI::App& options, JobDescription& job, std::string& kind);
+
 /// Declares the options of MeasureArguments.
 void add_measure_options(CLI::App& options, MeasureArguments& arguments);
 

@@ -55,7 +55,7 @@ Result<int> watch(MeasureArguments& arguments, int pid) {
   std::ifstream name_file("/proc/" + std::to_string(pid) + "/comm");
   std::string name;
   std::getline(name_file, name);
-  if (const Status good = prepare(arguments, name.empty() ? "job" : name); !good) {
+  if (const Status good = prepare(arguments, name); !good) {
     return good.error();
   }
   const Result<Bench> bench = open_bench(arguments, visible_to(pid));

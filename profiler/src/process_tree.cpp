@@ -58,12 +58,13 @@ std::vector<int> children_of(int pid) {
 
 bool ProcessTree::contains(int pid) {
   const std::optional<ProcessStat> stat = process_stat(pid);
+  const auto known = known_.find(pid);
+  // The driver may list a process a little longer than the kernel does.
+  if (known != known_.end() && (!stat || known->second == stat->started)) {
+    return true;
+  }
   if (!stat) {
     return false;
-  }
-  const auto known = known_.find(pid);
-  if (known != known_.end() && known->second == stat->started) {
-    return true;
   }
   if (!descends(pid)) {
     return false;

@@ -128,6 +128,10 @@ Json profile_json(const MeasuredJob& measured) {
   return json;
 }
 
+std::string valid_utf8(std::string_view text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+}
+
 std::string unused_name(const std::string& name, std::set<std::string>& used) {
   std::string candidate = name;
   for (int number = 2; !used.insert(candidate).second; ++number) {
@@ -185,7 +189,9 @@ std::string write_profile_file(std::span<const MeasuredJob> jobs) {
   Json partial = Json::array();
   std::set<std::string> names;
   for (MeasuredJob job : jobs) {
-    job.job.name = unused_name(job.job.name, names);
+    // Names and commands come from shells and clusters, and JSON is UTF-8.
+    job.job.name = unused_name(valid_utf8(job.job.name), names);
+    job.provenance.command = valid_utf8(job.provenance.command);
     if (job.missing.empty()) {
       json["profiles"].push_back(profile_json(job));
     } else {
@@ -195,7 +201,7 @@ std::string write_profile_file(std::span<const MeasuredJob> jobs) {
   if (!partial.empty()) {
     json["partial"] = std::move(partial);
   }
-  return json.dump(2) + "\n";
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Result<std::vector<ProfileRow>> read_profile_rows(std::string_view text, const std::string& file) {
@@ -214,10 +220,6 @@ Result<std::vector<ProfileRow>> read_profile_rows(std::string_view text, const s
     }
   }
   return rows;
-}
-
-std::string valid_utf8(std::string_view text) {
-  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }
 
 }  // namespace gpusched::profiler

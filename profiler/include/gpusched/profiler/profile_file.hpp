@@ -13,7 +13,12 @@ namespace gpusched::profiler {
 
 /// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where
 /// everything reads them, the others under "partial" with what is known and why it is not enough. Names that occur
+<<<<<<< HEAD
 /// twice get a number. Contract: judge() was called for each.
+=======
+/// twice get a number; bytes that are not UTF-8 become U+FFFD. Contract: judge() was called for each, and none has an
+/// empty name.
+>>>>>>> nvml
 std::string write_profile_file(std::span<const MeasuredJob> jobs);
 
 /// One line of what a profile file holds.
@@ -29,9 +34,6 @@ struct ProfileRow {
 /// Reads a profile file of either version for people to look at, partial jobs included. Errors as those of
 /// read_job_profiles().
 Result<std::vector<ProfileRow>> read_profile_rows(std::string_view text, const std::string& file);
-
-/// The text with every byte that is not UTF-8 replaced by U+FFFD.
-std::string valid_utf8(std::string_view text);
 
 /// The text of a file, or of standard input for "-". not_found, io; invalid_argument beyond `most_bytes`.
 Result<std::string> read_text_file(const std::string& path, std::uint64_t most_bytes);

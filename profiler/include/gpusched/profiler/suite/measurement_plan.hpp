@@ -34,8 +34,8 @@ struct PlannedJob {
 struct PlannedMeasurement {
   Way way = Way::alone;
   int sms = 0;              ///< of a slice
-  std::string mig_profile;  ///< of mig
-  std::vector<PlannedJob> jobs;
+  std::string mig_profile{};  ///< of mig
+  std::vector<PlannedJob> jobs{};
   double seconds = default_seconds;
   int repetition = 1;
 
