@@ -25,12 +25,9 @@ struct Command {
 
 Action add_run(CLI::App& options);
 Action add_watch(CLI::App& options);
-<<<<<<< HEAD
 Action add_suite(CLI::App& options);
 Action add_report(CLI::App& options);
-=======
 Action add_import(CLI::App& options);
->>>>>>> nvml
 Action add_show(CLI::App& options);
 
 }  // namespace gpusched::profiler::cli

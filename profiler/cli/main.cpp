@@ -17,12 +17,9 @@ namespace {
 constexpr std::array commands = {
     Command{"run", "run a command and write its profile", true, add_run},
     Command{"watch", "write the profile of a process that runs already", false, add_watch},
-<<<<<<< HEAD
     Command{"suite", "measure synthetic jobs alone, on slices and beside each other", false, add_suite},
     Command{"report", "judge the slowdown models on what a suite measured; page, profiles, CSV", false, add_report},
-=======
     Command{"import", "make profiles of DCGM's counters: Prometheus text, CSV, dcgmi dmon", false, add_import},
->>>>>>> nvml
     Command{"show", "print profile files as a table", false, add_show},
 };
 

@@ -106,25 +106,7 @@ void add_measure_options(CLI::App& options, MeasureArguments& arguments) {
   options.add_option("--hz", arguments.hz, "readings per second")
       ->check(CLI::Range(Sampler::least_hz, Sampler::most_hz))
       ->capture_default_str();
-<<<<<<< HEAD
-  options
-      .add_option("--kind", arguments.kind, "closed (steps follow each other) or service (requests arrive and queue)")
-      ->check(CLI::IsMember({"closed", "service"}))
-      ->capture_default_str();
-  options.add_option("--request-load", arguments.job.request_load, "of a service: request rate x service time, 0..1")
-      ->check(CLI::Range(0.0, 1.0));
-  options.add_option("--service-time-ms", arguments.job.service_time_ms, "of a service: one request alone")
-      ->check(CLI::Range(0.001, 86'400'000.0));
-  options.add_option("--revision", arguments.job.revision, "counts the measurements of this job")
-      ->check(CLI::Range(1, 1'000'000'000))
-      ->capture_default_str();
-  options
-      .add_option("--context-mib", arguments.job.context_mib, "CUDA context of one process, taken off the footprint")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
-      ->capture_default_str();
-=======
   add_job_options(options, arguments.job, arguments.kind);
->>>>>>> nvml
 }
 
 Status prepare(MeasureArguments& arguments, const std::string& default_name) {

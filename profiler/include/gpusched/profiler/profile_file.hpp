@@ -13,12 +13,8 @@ namespace gpusched::profiler {
 
 /// The text of a profile file, version 2 of docs/formats/job-profile.md: complete jobs under "profiles", where
 /// everything reads them, the others under "partial" with what is known and why it is not enough. Names that occur
-<<<<<<< HEAD
-/// twice get a number. Contract: judge() was called for each.
-=======
 /// twice get a number; bytes that are not UTF-8 become U+FFFD. Contract: judge() was called for each, and none has an
 /// empty name.
->>>>>>> nvml
 std::string write_profile_file(std::span<const MeasuredJob> jobs);
 
 /// One line of what a profile file holds.
