@@ -21,8 +21,8 @@ bool is_power_capped(const DeviceSample& sample) {
   return (sample.clock_reasons.value_or(0) & nvml::nvmlClocksEventReasonSwPowerCap) != 0;
 }
 
-std::optional<bool> is_working(const DeviceSample& sample) {
-  const std::optional<double> active = sample.engine_active ? sample.engine_active : sample.gpu_utilization;
+std::optional<bool> is_working(const DeviceSample& sample, bool by_counters) {
+  const std::optional<double> active = by_counters ? sample.engine_active : sample.gpu_utilization;
   return active ? std::optional(*active >= least_work) : std::nullopt;
 }
 

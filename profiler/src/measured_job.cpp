@@ -8,7 +8,7 @@ namespace gpusched::profiler {
 
 namespace {
 
-// A second of work at 10 Hz. Quantiles of fewer samples would be those of chance.
+// Two seconds of work at 10 Hz. Quantiles of fewer samples would be those of chance.
 constexpr std::int64_t least_working_samples = 10;
 
 std::int64_t footprint_mib(const MeasuredJob& measured) {

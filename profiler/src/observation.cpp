@@ -86,6 +86,10 @@ Observation observe(std::span<const DeviceSample> samples) {
   result.duration_s = static_cast<double>(samples.back().at - samples.front().at) / static_cast<double>(ns_per_s);
   Columns columns;
   std::int64_t decided = 0;
+  // Counters come at a lower rate than the rest. The utilisation must not stand in between: it is a mean over up to a
+  // second.
+  const bool by_counters = std::any_of(samples.begin(), samples.end(),
+                                       [](const DeviceSample& sample) { return sample.engine_active.has_value(); });
   for (const DeviceSample& sample : samples) {
     raise(result.memory_peak_mib, sample.job_memory_mib);
     raise(result.device_memory_peak_mib, sample.memory_used_mib);
@@ -97,7 +101,7 @@ Observation observe(std::span<const DeviceSample> samples) {
       ++result.throttled_samples;
       continue;
     }
-    const std::optional<bool> working = is_working(sample);
+    const std::optional<bool> working = is_working(sample, by_counters);
     decided += working.has_value();
     if (working.value_or(false)) {
       ++result.working_samples;

@@ -81,9 +81,10 @@ TEST(ObservationTest, UtilizationDecidesOnWorkWhereNoCounterDoes) {
   DeviceSample busy, idle;
   busy.gpu_utilization = 0.5;
   idle.gpu_utilization = 0;
-  EXPECT_EQ(is_working(busy), true);
-  EXPECT_EQ(is_working(idle), false);
-  EXPECT_FALSE(is_working(DeviceSample{}).has_value());
+  const std::vector<DeviceSample> samples = {busy, idle};
+  EXPECT_EQ(observe(samples).duty_cycle, 0.5);
+  const std::vector<DeviceSample> with_counters = {busy, idle, working(0, 0.9)};
+  EXPECT_EQ(observe(with_counters).duty_cycle, 1) << "a counter decides, and only where there is one";
 }
 
 }  // namespace

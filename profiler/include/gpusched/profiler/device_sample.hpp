@@ -41,7 +41,8 @@ bool is_throttled(const DeviceSample& sample);
 /// True when the clocks were held at the GPU's power limit.
 bool is_power_capped(const DeviceSample& sample);
 
-/// True when a kernel ran in at least a hundredth of the time; nullopt where nothing says so or against it.
-std::optional<bool> is_working(const DeviceSample& sample);
+/// True when a kernel ran in at least a hundredth of the time, by the counters (engine_active) or by NVML's
+/// utilisation; nullopt where that is unknown.
+std::optional<bool> is_working(const DeviceSample& sample, bool by_counters);
 
 }  // namespace gpusched::profiler
