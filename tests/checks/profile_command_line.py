@@ -5,6 +5,7 @@ examples of every --help.
     profile_command_line.py PROGRAM SOURCE_DIR
 """
 
+import json
 import os
 import re
 import shlex
@@ -17,7 +18,7 @@ CASES = [
     (["--version"], 0, []),
     (["--help"], 0, []),
     ([], 2, ["subcommand"]),
-    (["measure"], 2, ["'measure'", "run, watch, import, show"]),
+    (["measure"], 2, ["'measure'", "run, watch, suite, report, import, show"]),
     (["run"], 2, ["run -- COMMAND"]),
     (["run", "--"], 2, ["run -- COMMAND"]),
     (["run", "sleep", "1"], 2, ["sleep"]),
@@ -44,6 +45,12 @@ CASES = [
     (["import", "notes.txt"], 1, ["notes.txt:1", "neither Prometheus text nor a table"]),
     (["import", "day.prom", "--gpu-model", "H9000"], 1, ["H9000"]),
     (["import", "day.prom", "--format", "xml"], 2, ["xml"]),
+    (["suite"], 1, ["--out DIR"]),
+    (["suite", "--minutes", "soon"], 2, ["'soon'"]),
+    (["suite", "--list", "--plan", "no-such-file"], 1, ["no-such-file"]),
+    (["suite", "--list", "--plan", "notes.txt"], 1, ["notes.txt:1", "'hello'"]),
+    (["report"], 2, ["DIR"]),
+    (["report", "no-such-folder"], 1, ["no-such-folder/results.jsonl", "suite --out"]),
     (["show"], 2, ["FILE"]),
     (["show", "no-such-file"], 1, ["no-such-file"]),
     (["show", "notes.txt"], 1, ["notes.txt", "JSON"]),
@@ -58,14 +65,28 @@ def scrape(engine):
     return "".join(f"DCGM_FI_{name}{labels} {value}\n" for name, value in values.items())
 
 
+def suite_lines():
+    """Made-up results of two jobs alone and beside each other."""
+    yield {"line": "suite", "gpu": "NVIDIA H100 80GB HBM3", "uuid": "made up", "memory_bytes_per_s": 3e12, "device_sms": 132}
+    for text, rate in (("alone conv", 1000), ("alone stream", 2000), ("time_slice conv stream", 450)):
+        for index, _ in enumerate(text.split()[1:]):
+            yield {"line": "job", "id": text, "index": index, "items_per_s": rate, "items": rate, "device_busy": 0.9,
+                   "bytes_per_item": 1e8, "footprint_mib": 500}
+        yield {"line": "end", "id": text, "status": "ok"}
+
+
 def write_inputs(folder):
     """What the examples name."""
+    os.mkdir(os.path.join(folder, "results"))
+    with open(os.path.join(folder, "results", "results.jsonl"), "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in suite_lines())
     prom = "".join(scrape(0.9) for _ in range(12))
     head = "#Entity   GRACT        SMACT        TENSO        DRAMA        FBUSD        POWER\nID\n"
     dmon = head + 12 * "GPU 0     0.912        0.456        0.210        0.512        12345        388.120\n"
     table = "timestamp,gpu,modelName,DCGM_FI_PROF_GR_ENGINE_ACTIVE,DCGM_FI_PROF_DRAM_ACTIVE,DCGM_FI_DEV_FB_USED\n"
     table += "".join(f"{second},0,NVIDIA A100-SXM4-80GB,0.7,0.3,9000\n" for second in range(12))
-    texts = {"day.prom": prom, "dcgm.prom": prom, "dmon.txt": dmon, "metrics.csv": table, "notes.txt": "hello\n", "empty": ""}
+    texts = {"day.prom": prom, "dcgm.prom": prom, "dmon.txt": dmon, "metrics.csv": table, "notes.txt": "hello\n", "empty": "",
+             "plan.txt": "alone conv  # the baseline\ntime_slice conv stream\n"}
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
@@ -88,7 +109,8 @@ def run(words, folder, shell=False):
 
 
 def check_examples(program, folder):
-    """Every example as it is typed, on a machine without a GPU: import and show work, run runs, watch says what is missing."""
+    """Every example as it is typed, on a machine without a GPU: import, report and show work, run runs, watch and suite say what is
+    missing."""
     findings, count = [], 0
     commands = re.findall(r"^  ([a-z]+) ", run([program, "--help"], folder).stdout.split("Subcommands:")[1], re.MULTILINE)
     for command in commands:
@@ -102,8 +124,11 @@ def check_examples(program, folder):
             count += 1
             line = example.split("   #")[0].replace("gpusched-profile", shlex.quote(program)).replace("4711", "$$")
             result = run(line, folder, shell=True)
-            expected = 1 if command == "watch" or "--must-measure" in line else 0
-            if result.returncode != expected or (expected == 1 and "no NVIDIA driver here" not in result.stderr):
+            measures = command == "suite" and "--list" not in line
+            expected = 1 if command == "watch" or "--must-measure" in line or measures else 0
+            # The suite asks its job program, which is not built without CUDA and finds no GPU with it.
+            said = "gpusched-suite-job" if measures else "no NVIDIA driver here"
+            if result.returncode != expected or (expected == 1 and said not in result.stderr):
                 findings.append(f"{example}: exit code {result.returncode}: {result.stderr}")
     return findings, count
 

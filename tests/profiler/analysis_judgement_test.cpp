@@ -1,10 +1,12 @@
 // Results of a known law: the analysis has to find its constants again, and to call another law a miss.
 
-#include <gtest/gtest.h>
-
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <map>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/io/job_profile_json.hpp"
 #include "gpusched/perf/slice_speed.hpp"
@@ -98,7 +100,8 @@ class AnalysisJudgementTest : public testing::Test {
             << "\n";
       }
     }
-    out << FlatObject().set("line", "end").set("id", planned.text()).set("status", "ok").set("at", "2026").line() << "\n";
+    out << FlatObject().set("line", "end").set("id", planned.text()).set("status", "ok").set("at", "2026").line()
+        << "\n";
   }
 
   void append(const std::string& line) { std::ofstream(folder_ / "results.jsonl", std::ios::app) << line << "\n"; }
@@ -134,9 +137,7 @@ TEST_F(AnalysisJudgementTest, AnotherLawIsAMiss) {
   const SuiteResults results = measured_by([](const PlannedMeasurement& planned, std::size_t index) {
     // Whoever moves memory starves its neighbour; SMs hardly matter.
     const double own = made_up(*planned.jobs[index].kind).m;
-    return planned.way == Way::slice ? 1 + 2 * own
-           : planned.processes() > 1 ? 1 + 8 * own * own
-                                     : 1.0;
+    return planned.way == Way::slice ? 1 + 2 * own : planned.processes() > 1 ? 1 + 8 * own * own : 1.0;
   });
   const SuiteJudgement judged = judge_suite(results, 1);
   EXPECT_EQ(judged.pairs.holds(), false) << *judged.pairs.error(true);
@@ -204,7 +205,8 @@ TEST_F(AnalysisJudgementTest, ModelledSlicesAreHeldToTheirBandwidthAndListedApar
     if (slice.job == "stream" && slice.profile == "1g.10gb") {
       EXPECT_NEAR(slice.modelled_speed, 0.125, 0.001);
     }
-    EXPECT_EQ(slice.interpolated, slice.profile == "3g.40gb") << "60 SMs lie between 56 and 64; " << slice.profile;
+    // 26 and 60 SMs lie between those that green contexts have.
+    EXPECT_EQ(slice.interpolated, slice.profile == "1g.20gb" || slice.profile == "3g.40gb") << slice.profile;
   }
   const std::string measured = measurements_csv(results);
   EXPECT_EQ(measured.find("1g.10gb"), std::string::npos) << "a green context is no MIG instance";

@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/base/check.hpp"
 #include "gpusched/profiler/suite/flat_object.hpp"
@@ -42,10 +42,28 @@ TEST(SuiteFlatObjectTest, ReadsWhatOthersWrite) {
 }
 
 TEST(SuiteFlatObjectTest, EverythingElseIsRefusedWithItsPlace) {
-  for (const char* text :
-       {"", "x", "{", "{\"a\"}", "{\"a\":}", "{\"a\":null}", "{\"a\":[1]}", "{\"a\":{}}", "{\"a\":inf}", "{\"a\":nan}",
-        "{\"a\":1e999}", "{\"a\":1,\"a\":2}", "{\"a\":1,}", "{\"a\":1} {", "{\"a\":\"x", "{\"a\":\"\\x\"}",
-        "{\"a\":\"\\ud800\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\x01\"}", "{a:1}", "{\"a\":+1}", "{\"a\":tru}"}) {
+  for (const char* text : {"",
+                           "x",
+                           "{",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":null}",
+                           "{\"a\":[1]}",
+                           "{\"a\":{}}",
+                           "{\"a\":inf}",
+                           "{\"a\":nan}",
+                           "{\"a\":1e999}",
+                           "{\"a\":1,\"a\":2}",
+                           "{\"a\":1,}",
+                           "{\"a\":1} {",
+                           "{\"a\":\"x",
+                           "{\"a\":\"\\x\"}",
+                           "{\"a\":\"\\ud800\"}",
+                           "{\"a\":\"\\u12\"}",
+                           "{\"a\":\"\x01\"}",
+                           "{a:1}",
+                           "{\"a\":+1}",
+                           "{\"a\":tru}"}) {
     const Result<FlatObject> read = FlatObject::parse(text);
     ASSERT_FALSE(read.ok()) << text;
     EXPECT_NE(read.error().message.find("at character"), std::string::npos) << text;

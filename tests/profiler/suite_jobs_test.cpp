@@ -1,13 +1,13 @@
 // Everything of the CUDA jobs that a host can run: element functions, references, the tiles of the kernels thread by
 // thread, schedules, quantiles, options.
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <memory>
 #include <numeric>
 #include <set>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "gpusched/profiler/suite/burst_schedule.hpp"
 #include "gpusched/profiler/suite/elements.hpp"
@@ -41,7 +41,8 @@ TEST(SuiteJobsTest, ElementsFillTheirRangeEvenly) {
     EXPECT_NEAR(count, draws / 31.0, 0.05 * draws / 31.0);
   }
   EXPECT_NE(element(buffer_a, 1, 1000), element(buffer_b, 1, 1000));
-  EXPECT_NE(element(buffer_a, 1, 1000), element(buffer_a, 1 + (std::uint64_t{1} << 32), 1000)) << "64-bit indexes count";
+  EXPECT_NE(element(buffer_a, 1, 1000), element(buffer_a, 1 + (std::uint64_t{1} << 32), 1000))
+      << "64-bit indexes count";
 }
 
 /// The promise behind checks without a tolerance: no sum of any job reaches 2^24.
@@ -116,17 +117,20 @@ TEST(SuiteJobsTest, TheFp32TileComputesTheProduct) {
   const auto shared = std::make_unique<tile::Shared>();
   for (int block = 0; block < m / tile::side * (n / tile::side); ++block) {
     const tile::Place place = tile::place_of(m, n, k, block);
-    std::vector<float[tile::own][tile::own]> sums(tile::threads);
+    struct Sums {
+      float of[tile::own][tile::own] = {};
+    };
+    std::vector<Sums> sums(tile::threads);
     for (int step = 0; step < k; step += tile::depth) {
       for (int thread = 0; thread < tile::threads; ++thread) {
         tile::load(*shared, a.data(), b.data(), place, step, thread);
       }
       for (int thread = 0; thread < tile::threads; ++thread) {
-        tile::accumulate(*shared, thread, sums[static_cast<std::size_t>(thread)]);
+        tile::accumulate(*shared, thread, sums[static_cast<std::size_t>(thread)].of);
       }
     }
     for (int thread = 0; thread < tile::threads; ++thread) {
-      tile::store(sums[static_cast<std::size_t>(thread)], c.data(), place, thread);
+      tile::store(sums[static_cast<std::size_t>(thread)].of, c.data(), place, thread);
     }
   }
   for (int row = 0; row < m; ++row) {
@@ -151,17 +155,20 @@ TEST(SuiteJobsTest, TheConvolutionTileComputesTheConvolution) {
   // Blocks at corners, edges and inside, of both images.
   for (const int block : {0, 1, 7, 8, 9, 56, 63, 64, 64 + 27, 127}) {
     const conv::Place place = conv::place_of(block);
-    std::vector<float[conv_channels]> sums(conv::threads);
+    struct Sums {
+      float of[conv_channels] = {};
+    };
+    std::vector<Sums> sums(conv::threads);
     for (int step = 0; step < conv_channels; step += conv::depth) {
       for (int thread = 0; thread < conv::threads; ++thread) {
         conv::load(*shared, input.data(), weights.data(), place, step, thread);
       }
       for (int thread = 0; thread < conv::threads; ++thread) {
-        conv::accumulate(*shared, thread, sums[std::size_t(thread)]);
+        conv::accumulate(*shared, thread, sums[std::size_t(thread)].of);
       }
     }
     for (int thread = 0; thread < conv::threads; ++thread) {
-      conv::store(sums[std::size_t(thread)], output.data(), place, thread);
+      conv::store(sums[std::size_t(thread)].of, output.data(), place, thread);
     }
     for (int thread = 0; thread < conv::threads; thread += 5) {
       const int y = place.y + thread / conv::side;

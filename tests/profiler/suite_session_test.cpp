@@ -1,6 +1,6 @@
 // The runner with a stand-in for the job program: nothing here measures anything.
 
-#include <gtest/gtest.h>
+#include "gpusched/profiler/suite/suite_session.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -10,12 +10,12 @@
 #include <sstream>
 #include <thread>
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "gpusched/profiler/suite/measurement_runner.hpp"
 #include "gpusched/profiler/suite/result_log.hpp"
-#include "gpusched/profiler/suite/suite_session.hpp"
 
 #include "temporary_folder.hpp"
 
@@ -78,13 +78,13 @@ TEST_F(SuiteSessionTest, AProcessThatMisbehavesSpoilsItsMeasurementAlone) {
   limits.ready_limit_s = 2;
   limits.end_limit_s = 0.5;
   const PlannedMeasurement measurement = parse_measurement("time_slice conv stream seconds=0.05").value();
-  for (const auto& [fault, said] : std::vector<std::pair<std::string, std::string>>{
-           {"stream:crash", "killed by signal 6"},
-           {"stream:hang", "no result line in time"},
-           {"stream:garbage", "printed '?[2J{"},
-           {"stream:wrong", "element 3: 1 instead of 2"},
-           {"stream:silent", "no ready line in time"},
-           {"no_gpu", "no GPU: there is none"}}) {
+  for (const auto& [fault, said] :
+       std::vector<std::pair<std::string, std::string>>{{"stream:crash", "killed by signal 6"},
+                                                        {"stream:hang", "no result line in time"},
+                                                        {"stream:garbage", "printed '?[2J{"},
+                                                        {"stream:wrong", "element 3: 1 instead of 2"},
+                                                        {"stream:silent", "no ready line in time"},
+                                                        {"no_gpu", "no GPU: there is none"}}) {
     setenv("STAND_IN_FAULT", fault.c_str(), 1);
     const auto begin = std::chrono::steady_clock::now();
     const MeasurementOutcome outcome = run_measurement(measurement, limits);

@@ -41,9 +41,9 @@ JobProfile profile_of(const JobAlone& alone, const PlannedJob& planned, const Me
 /// One measurement with everything a prediction of it needs.
 struct Case {
   const MeasuredSet* set = nullptr;
-  std::vector<JobProfile> tenants;     // copies spelt out
-  std::vector<std::size_t> first;      // of each planned job
-  std::vector<JudgedPoint> points;     // of each planned job, without prediction
+  std::vector<JobProfile> tenants;  // copies spelt out
+  std::vector<std::size_t> first;   // of each planned job
+  std::vector<JudgedPoint> points;  // of each planned job, without prediction
 };
 
 double measured_speed(const PlannedJob& planned, const MeasuredTenant& tenant, const JobAlone& alone) {
@@ -136,9 +136,8 @@ double predicted_speed(const SlowdownModel& model, const Case& one, std::size_t 
   for (const JobProfile& tenant : one.tenants) {
     tenants.push_back(&tenant);
   }
-  const Result<std::vector<double>> slowdown =
-      model.predict({.gpu_model = one.tenants[0].gpu_model, .profile = {}, .tenants = tenants, .load = LoadPoint::mean},
-                    constants);
+  const Result<std::vector<double>> slowdown = model.predict(
+      {.gpu_model = one.tenants[0].gpu_model, .profile = {}, .tenants = tenants, .load = LoadPoint::mean}, constants);
   GPUSCHED_CHECK(slowdown.ok(), "a model of whole GPUs on a whole GPU");
   return 1 / slowdown.value()[one.first[job]];
 }
@@ -256,8 +255,8 @@ std::vector<SliceCase> slice_cases(const SuiteResults& results) {
     // What the driver gave, not what was asked for.
     const double sms = set.jobs[0].number("sms").value_or(0);
     if (alone != results.alone.end() && sms > 0) {
-      cases.push_back({&alone->second, sms / device_sms, alone->second.step_ms / set.tenants[0].step_ms,
-                       static_cast<int>(sms)});
+      cases.push_back(
+          {&alone->second, sms / device_sms, alone->second.step_ms / set.tenants[0].step_ms, static_cast<int>(sms)});
     }
   }
   return cases;
@@ -358,8 +357,9 @@ std::vector<ModelledSlice> modelled_slices(const SuiteResults& results, const st
                           .interpolated = raw->between});
     }
   }
-  std::sort(modelled.begin(), modelled.end(),
-            [](const ModelledSlice& a, const ModelledSlice& b) { return a.job != b.job ? a.job < b.job : a.profile < b.profile; });
+  std::sort(modelled.begin(), modelled.end(), [](const ModelledSlice& a, const ModelledSlice& b) {
+    return a.job != b.job ? a.job < b.job : a.profile < b.profile;
+  });
   return modelled;
 }
 
@@ -433,10 +433,12 @@ std::string likely_cause(const Judgement& judgement) {
   const std::string figure = std::to_string(std::abs(strength)).substr(0, 4);
   if (std::abs(strength) < strong) {
     return "The errors go with none of memory traffic, demand for the engine, the host's part or the length of an item "
-           "(largest correlation " + figure + ").";
+           "(largest correlation " +
+           figure + ").";
   }
   return std::string("The more ") + (most == &features[3] || most == &features[2] ? "of " : "") + most->text +
-         ", the more the model predicts jobs too " + (strength > 0 ? "fast" : "slow") + " (correlation " + figure + ").";
+         ", the more the model predicts jobs too " + (strength > 0 ? "fast" : "slow") + " (correlation " + figure +
+         ").";
 }
 
 SuiteJudgement judge_suite(const SuiteResults& results, std::uint64_t seed) {
@@ -445,8 +447,8 @@ SuiteJudgement judge_suite(const SuiteResults& results, std::uint64_t seed) {
   SuiteJudgement judged;
   judged.seed = seed;
   judged.pairs = judge_pairs(
-      builder.cases(Way::time_slice, [&](const PlannedMeasurement& p) { return closed(p) && p.processes() == 2; }), seed,
-      judged.constants);
+      builder.cases(Way::time_slice, [&](const PlannedMeasurement& p) { return closed(p) && p.processes() == 2; }),
+      seed, judged.constants);
   judged.copies = judge_unseen(
       "Three to eight copies, time slicing", "time-slice", "Constants of the pairs; all points are held out",
       builder.cases(Way::time_slice, [&](const PlannedMeasurement& p) { return closed(p) && p.processes() > 2; }),
@@ -461,11 +463,12 @@ SuiteJudgement judge_suite(const SuiteResults& results, std::uint64_t seed) {
   std::vector<Case> beside = builder.cases(
       Way::mps, [&](const PlannedMeasurement& p) { return closed(p) && !(equal_copies(p) && p.processes() == 2); });
   give_mps_demands(
-      builder.cases(Way::mps, [&](const PlannedMeasurement& p) { return closed(p) && equal_copies(p) && p.processes() == 2; }),
+      builder.cases(Way::mps,
+                    [&](const PlannedMeasurement& p) { return closed(p) && equal_copies(p) && p.processes() == 2; }),
       beside);
   judged.mps = judge_unseen("Under MPS", "mps",
-                            "Each job's demand is what it does to a copy of itself; all other points are held out", beside,
-                            judged.constants);
+                            "Each job's demand is what it does to a copy of itself; all other points are held out",
+                            beside, judged.constants);
   return judged;
 }
 

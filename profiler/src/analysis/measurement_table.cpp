@@ -37,7 +37,8 @@ void append(std::string& out, const Row& row, std::string_view gpu) {
   out += row.alone != nullptr ? decimal(row.alone->engine_active) + "," + activity(row.alone->sm_active) + "," +
                                     decimal(row.alone->dram_active) + ","
                               : ",,,";
-  out += (row.load > 0 ? decimal(row.load) : "") + "," + std::to_string(row.repetitions) + "," + decimal(row.spread) + "\n";
+  out += (row.load > 0 ? decimal(row.load) : "") + "," + std::to_string(row.repetitions) + "," + decimal(row.spread) +
+         "\n";
 }
 
 bool is_row_of_fit(const MeasuredSet& set) {

@@ -35,7 +35,8 @@ std::string verdict(const Judgement& judgement) {
 
 std::string limits(const SuiteJudgement& judgement) {
   Rows rows;
-  for (const Judgement* one : {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
+  for (const Judgement* one :
+       {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
     rows.push_back({one->title, std::to_string(one->points.size()), error_text(one->error(false)),
                     error_text(one->error(true)), one->limit ? fixed(*one->limit, 2) : "", verdict(*one)});
   }
@@ -65,7 +66,8 @@ Rows errors_by_job(const Judgement& judgement) {
   Rows rows;
   for (const auto& [job, sum] : order) {
     const double bias = sum.signed_error / sum.count;
-    rows.push_back({job, std::to_string(sum.count), fixed(sum.absolute / sum.count, 3), (bias >= 0 ? "+" : "") + fixed(bias, 3)});
+    rows.push_back(
+        {job, std::to_string(sum.count), fixed(sum.absolute / sum.count, 3), (bias >= 0 ? "+" : "") + fixed(bias, 3)});
   }
   return rows;
 }
@@ -106,7 +108,8 @@ std::string judged(const Judgement& judgement) {
                     point.job + " " + point.where + ": measured " + fixed(point.measured, 3) + ", predicted " +
                         fixed(point.predicted, 3)});
   }
-  std::string content = paragraph("Model: " + judgement.model + ". " + judgement.rule + ". " + constants_text(judgement));
+  std::string content =
+      paragraph("Model: " + judgement.model + ". " + judgement.rule + ". " + constants_text(judgement));
   content += "<p>Mean absolute error, held out: <b>" + escaped(error_text(judgement.error(true))) + "</b>";
   if (judgement.limit) {
     const bool bad = judgement.holds() == false;
@@ -115,7 +118,8 @@ std::string judged(const Judgement& judgement) {
   }
   content += ".</p>\n" + paragraph(likely_cause(judgement));
   content += "<div class=\"beside\">" + scatter_svg(plot, judgement.title + ": predicted over measured") +
-             html_table({"held out, by job", "points", "mean absolute", "mean error"}, errors_by_job(judgement)) + "</div>\n";
+             html_table({"held out, by job", "points", "mean absolute", "mean error"}, errors_by_job(judgement)) +
+             "</div>\n";
   content += paragraph("Filled: held out. Hollow: fitted. Errors above 0: predicted too fast.", "muted");
   content += "<details><summary>All points</summary>" +
              html_table({"", "measured", "predicted", "error", ""}, point_rows(judgement)) + "</details>\n";
@@ -125,21 +129,21 @@ std::string judged(const Judgement& judgement) {
 std::string jobs_alone(const SuiteResults& results) {
   Rows rows;
   for (const auto& [name, job] : results.alone) {
-    rows.push_back({name, fixed(job.step_ms, 3), std::to_string(job.set->repetitions), percent(job.set->spread),
-                    fixed(job.engine_active, 3), fixed(job.dram_active, 3),
-                    job.sm_active ? fixed(*job.sm_active, 3) : "unknown",
-                    job.tensor_active ? fixed(*job.tensor_active, 3) : "unknown",
-                    job.power_w ? fixed(*job.power_w, 0) : "unknown", fixed(job.flops_per_s / 1e12, 2),
-                    fixed(job.bytes_per_s / 1e9, 0), fixed(job.set->tenants[0].latency.p99, 3),
-                    job.counters ? "counters" : "own estimate"});
+    rows.push_back(
+        {name, fixed(job.step_ms, 3), std::to_string(job.set->repetitions), percent(job.set->spread),
+         fixed(job.engine_active, 3), fixed(job.dram_active, 3), job.sm_active ? fixed(*job.sm_active, 3) : "unknown",
+         job.tensor_active ? fixed(*job.tensor_active, 3) : "unknown", job.power_w ? fixed(*job.power_w, 0) : "unknown",
+         fixed(job.flops_per_s / 1e12, 2), fixed(job.bytes_per_s / 1e9, 0), fixed(job.set->tenants[0].latency.p99, 3),
+         job.counters ? "counters" : "own estimate"});
   }
-  return section("Jobs alone on the whole GPU",
-                 html_table({"job", "ms per item", "repetitions", "spread", "engine active", "dram active", "sm active",
-                             "tensor active", "W", "Tflop/s", "GB/s", "p99 ms", "activities"},
-                            rows) +
-                     paragraph("Own estimate: engine active is the time between the first and the last kernel of an "
-                               "item, an upper bound; dram active is the bytes an item has to move over the nominal rate.",
-                               "muted"));
+  return section(
+      "Jobs alone on the whole GPU",
+      html_table({"job", "ms per item", "repetitions", "spread", "engine active", "dram active", "sm active",
+                  "tensor active", "W", "Tflop/s", "GB/s", "p99 ms", "activities"},
+                 rows) +
+          paragraph("Own estimate: engine active is the time between the first and the last kernel of an "
+                    "item, an upper bound; dram active is the bytes an item has to move over the nominal rate.",
+                    "muted"));
 }
 
 std::string modelled(const SuiteJudgement& judgement) {
@@ -151,10 +155,11 @@ std::string modelled(const SuiteJudgement& judgement) {
     rows.push_back({slice.job + " on " + slice.profile, fixed(slice.raw_speed, 3), fixed(slice.modelled_speed, 3),
                     slice.interpolated ? "between two SM counts" : ""});
   }
-  return section("Slices with their share of the bandwidth: modelled",
-                 paragraph("Not measured. A green context has all of the memory's bandwidth; a MIG instance has a share. "
-                           "Here the raw time is held to the bytes of an item over that share of what streaming reaches.") +
-                     html_table({"", "raw", "modelled", "raw speed"}, rows));
+  return section(
+      "Slices with their share of the bandwidth: modelled",
+      paragraph("Not measured. A green context has all of the memory's bandwidth; a MIG instance has a share. "
+                "Here the raw time is held to the bytes of an item over that share of what streaming reaches.") +
+          html_table({"", "raw", "modelled", "raw speed"}, rows));
 }
 
 std::string latencies(const SuiteResults& results) {
@@ -165,13 +170,15 @@ std::string latencies(const SuiteResults& results) {
         continue;
       }
       const MeasuredTenant& tenant = set.tenants[i];
-      rows.push_back({set.planned.text(), percent(tenant.load), fixed(tenant.service_ms, 3), fixed(tenant.latency.p50, 3),
-                      fixed(tenant.latency.p90, 3), fixed(tenant.latency.p95, 3), fixed(tenant.latency.p99, 3),
+      rows.push_back({set.planned.text(), percent(tenant.load), fixed(tenant.service_ms, 3),
+                      fixed(tenant.latency.p50, 3), fixed(tenant.latency.p90, 3), fixed(tenant.latency.p95, 3),
+                      fixed(tenant.latency.p99, 3),
                       tenant.backlog > 0 ? fixed(tenant.backlog, 0) + " never began" : ""});
     }
   }
   return rows.empty() ? ""
-                      : section("Latency of requests, ms", html_table({"", "load", "alone", "p50", "p90", "p95", "p99", ""}, rows));
+                      : section("Latency of requests, ms",
+                                html_table({"", "load", "alone", "p50", "p90", "p95", "p99", ""}, rows));
 }
 
 /// What switching costs: the rate of N copies together over that of one.
@@ -219,13 +226,15 @@ std::string suite_page(const SuiteResults& results, const SuiteJudgement& judgem
   const FlatObject& machine = results.machine;
   const auto text = [&](const char* key) { return machine.text(key).value_or("unknown"); };
   std::string page = page_head(title) + "<h1>" + escaped(title) + "</h1>\n";
-  page += paragraph(text("gpu") + " (" + std::string(gpu_model(results.gpu_model).name) + "), driver " + text("driver") +
-                        ", CUDA " + fixed(machine.number("cuda_driver").value_or(0) / 1000, 1) + ", measured " + text("at") +
-                        " with gpusched " + text("version") + " (" + text("commit") + "). Command: " + text("command") +
-                        ". " + std::to_string(results.sets.size()) + " measurements.",
-                    "muted");
+  page +=
+      paragraph(text("gpu") + " (" + std::string(gpu_model(results.gpu_model).name) + "), driver " + text("driver") +
+                    ", CUDA " + fixed(machine.number("cuda_driver").value_or(0) / 1000, 1) + ", measured " +
+                    text("at") + " with gpusched " + text("version") + " (" + text("commit") +
+                    "). Command: " + text("command") + ". " + std::to_string(results.sets.size()) + " measurements.",
+                "muted");
   page += limits(judgement) + jobs_alone(results);
-  for (const Judgement* one : {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
+  for (const Judgement* one :
+       {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
     page += judged(*one);
   }
   page += modelled(judgement) + instances(results) + switch_tax(results) + latencies(results) + unused(results);

@@ -34,8 +34,8 @@ std::string reason_against(const FlatObject& end) {
     return end.text("problem").value_or("failed");
   }
   if (samples > 0 && number(end, "throttled_samples") > most_throttled * samples) {
-    return "heat or the hardware held the clocks down in " + std::to_string(static_cast<int>(
-               100 * number(end, "throttled_samples") / samples)) + " % of the samples";
+    return "heat or the hardware held the clocks down in " +
+           std::to_string(static_cast<int>(100 * number(end, "throttled_samples") / samples)) + " % of the samples";
   }
   return "";
 }
@@ -169,7 +169,7 @@ std::optional<double> mean_of(const std::vector<FlatObject>& lines, std::string_
   return count > 0 ? std::optional(sum / count) : std::nullopt;
 }
 
-JobAlone alone_of(const MeasuredSet& set, const FlatObject& machine) {
+JobAlone alone_of(const MeasuredSet& set, double memory_rate) {
   JobAlone job;
   job.kind = set.planned.jobs[0].kind;
   job.step_ms = set.tenants[0].step_ms;
@@ -181,9 +181,8 @@ JobAlone alone_of(const MeasuredSet& set, const FlatObject& machine) {
   const std::optional<double> engine = mean_of(set.ends, "engine_active");
   const std::optional<double> dram = mean_of(set.ends, "dram_active");
   job.counters = engine && dram;
-  const double rate = number(machine, "memory_bytes_per_s");
   job.engine_active = job.counters ? *engine : std::min(1.0, mean_of(set.jobs, "device_busy").value_or(1));
-  job.dram_active = job.counters ? *dram : std::min(1.0, rate > 0 ? job.bytes_per_s / rate : 0);
+  job.dram_active = job.counters ? *dram : std::min(1.0, job.bytes_per_s / memory_rate);
   job.sm_active = job.counters ? mean_of(set.ends, "sm_active") : std::nullopt;
   job.tensor_active = mean_of(set.ends, "tensor_active");
   job.power_w = mean_of(set.ends, "power_w");
@@ -238,9 +237,17 @@ Result<SuiteResults> read_suite_results(const std::filesystem::path& folder) {
     return model.error();
   }
   results.gpu_model = model.value();
+  const double rate = number(results.machine, "memory_bytes_per_s");
+  if (rate <= 0) {
+    return Error{.code = ErrorCode::data_loss,
+                 .message = "the suite line has no memory_bytes_per_s above 0",
+                 .file = file.string(),
+                 .line = 0,
+                 .remedy = "Activities without counters are bytes over this rate: add the GPU's nominal rate by hand"};
+  }
   for (const MeasuredSet& set : results.sets) {
     if (set.planned.way == Way::alone && set.planned.jobs[0].load == 0) {
-      results.alone.try_emplace(std::string(set.planned.jobs[0].kind->name), alone_of(set, results.machine));
+      results.alone.try_emplace(std::string(set.planned.jobs[0].kind->name), alone_of(set, rate));
     }
   }
   results.context_mib = context_of(results.sets);
