@@ -38,12 +38,15 @@ if(GPUSCHED_BUILD_EXTENDER)
   # Its CMake package asks for a web server that nothing here uses.
   find_library(GPUSCHED_PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
 endif()
+if(GPUSCHED_BUILD_PROFILER)
+  gpusched_require("gpusched-profile" CLI11 2.1 CONFIG)
+endif()
 if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)  # the name since 0.8
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
 
-if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH OR GPUSCHED_BUILD_EXTENDER)
-  gpusched_require("gpusched-sim, gpusched-extender and the benches (threads)" Threads)
+if(GPUSCHED_BUILD_SIM OR GPUSCHED_BUILD_BENCH OR GPUSCHED_BUILD_EXTENDER OR GPUSCHED_BUILD_PROFILER)
+  gpusched_require("the programs and the benches (threads)" Threads)
 endif()
 
 if(GPUSCHED_BUILD_PYTHON)

@@ -22,6 +22,11 @@ if(TARGET gpusched-extender)
   install(TARGETS gpusched-extender RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy DESTINATION ${CMAKE_INSTALL_DATADIR}/gpusched)
 endif()
+foreach(program IN ITEMS gpusched-profile gpusched-suite-job)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
 
 install(EXPORT gpuschedTargets NAMESPACE gpusched:: DESTINATION ${gpusched_package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gpuschedConfig.cmake.in

@@ -36,6 +36,13 @@ if(GPUSCHED_UPLOT_DIR)
   set(gpusched_report_default ON)
 endif()
 option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
+# The CUDA program of the suite: on where a compiler is found, unless said otherwise.
+include(Cuda)
+option(GPUSCHED_WITH_CUDA "Build gpusched-suite-job, the synthetic jobs that gpusched-profile measures" ${gpusched_cuda_default})
+set(GPUSCHED_CUDA_ARCHITECTURES "80;90" CACHE STRING "Compute capabilities that gpusched-suite-job has code for")
+# For machines with a GPU that have nothing but compilers: tools/measure sets it.
+option(GPUSCHED_MEASURE_ONLY "Build the suite and its runner alone, which need no third party" OFF)
+option(GPUSCHED_BUILD_PROFILER "Build gpusched-profile, which measures jobs on a GPU" ${gpusched_rest_default})
 option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${gpusched_rest_default})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)

@@ -4,7 +4,7 @@ set(generated ${CMAKE_CURRENT_BINARY_DIR}/header_self_containment)
 set(header_sources "")
 set(include_dirs
   ${PROJECT_SOURCE_DIR}/libgpusched/include ${GPUSCHED_GENERATED_DIR}/include ${PROJECT_SOURCE_DIR}/sim/include
-  ${PROJECT_SOURCE_DIR}/extender/include)
+  ${PROJECT_SOURCE_DIR}/extender/include ${PROJECT_SOURCE_DIR}/profiler/include)
 foreach(dir IN LISTS include_dirs)
   file(GLOB_RECURSE headers RELATIVE ${dir} CONFIGURE_DEPENDS ${dir}/*.hpp)
   foreach(header IN LISTS headers)

@@ -19,7 +19,7 @@ CAGES = {
     "Boost": (["boost/"], ["libgpusched/src/reshape", "extender/src/http"]),
     "nlohmann/json": (
         ["nlohmann/"],
-        ["libgpusched/src/io", "sim/src", "sim/cli", "extender/src", "tests", "bench"],
+        ["libgpusched/src/io", "sim/src", "sim/cli", "extender/src", "profiler/src", "profiler/cli", "tests", "bench"],
     ),
     "simdjson": (["simdjson"], ["extender/src"]),
     "OpenSSL": (["openssl/"], ["extender/src/http", "tests/extender"]),
@@ -27,22 +27,24 @@ CAGES = {
     "spdlog": (["spdlog/"], ["extender/src", "extender/cli"]),
     "prometheus-cpp": (["prometheus/"], ["extender/src"]),
     "POSIX": (
-        ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "sys/wait.h"],
-        ["sim/src", "sim/cli", "extender/src", "extender/cli", "tests", "bench"],
+        ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "spawn.h", "sys/wait.h", "sys/prctl.h"],
+        ["sim/src", "sim/cli", "extender/src", "extender/cli", "profiler/src", "profiler/cli", "tests", "bench"],
     ),
+    "dynamic loading": (["dlfcn.h"], ["profiler/src", "tests"]),
     "zlib": (["zlib.h"], ["sim/src"]),
     "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
     "pybind11": (["pybind11/", "Python.h", "numpy/"], ["bindings/src"]),
-    "CLI11": (["CLI/"], ["sim/cli", "extender/cli"]),
+    "CUDA": (["cuda", "mma.h", "cublas", "cooperative_groups"], ["profiler/suite"]),
+    "CLI11": (["CLI/"], ["sim/cli", "extender/cli", "profiler/cli"]),
     "yaml-cpp": (["yaml-cpp/"], ["sim/cli", "extender/src"]),
     "GoogleTest": (["gtest/", "gmock/"], ["tests"]),
     "Google Benchmark": (["benchmark/"], ["bench"]),
 }
 
-ROOMS = ["libgpusched", "sim", "extender", "bindings", "tests", "bench"]
-SHELLS = ["sim", "extender"]
+ROOMS = ["libgpusched", "sim", "extender", "profiler", "bindings", "tests", "bench"]
+SHELLS = ["sim", "extender", "profiler"]
 # Shells that a room stands on: the Python module offers the simulator.
-STANDS_ON = {"sim": ["sim"], "extender": ["extender"], "bindings": ["sim"]}
+STANDS_ON = {"sim": ["sim"], "extender": ["extender"], "profiler": ["profiler"], "bindings": ["sim"]}
 
 # What would make a decision depend on more than its input. Pattern -> why or what instead.
 BANNED_INCLUDES = {
@@ -101,7 +103,7 @@ def check_file(root, path):
     """Yields (line, finding) for one file; path is relative to root, with forward slashes."""
     text = (root / path).read_text(encoding="utf-8")
     room = path.split("/", 1)[0]
-    public = path.startswith(("libgpusched/include/", "sim/include/", "extender/include/"))
+    public = re.match(r"(?:libgpusched|sim|extender|profiler)/include/", path) is not None
     layer = layer_of(path)
 
     if room == "libgpusched" and layer is None:
@@ -146,8 +148,8 @@ def check_file(root, path):
 
 def resolve(root, path, target, quoted):
     """Path of an included file of ours relative to root, or None."""
-    bases = ["libgpusched/include", "sim/include", "extender/include"]
-    if path.startswith(("libgpusched/", "sim/", "extender/")):
+    bases = ["libgpusched/include", "sim/include", "extender/include", "profiler/include"]
+    if path.startswith(("libgpusched/", "sim/", "extender/", "profiler/")):
         bases.append(path.split("/", 1)[0] + "/src")
     if quoted:
         bases.insert(0, str(Path(path).parent))
@@ -180,7 +182,7 @@ def check_tree(root):
     findings, files = [], 0
     for room in ROOMS:
         for file in sorted((root / room).rglob("*")):
-            if file.suffix in (".hpp", ".cpp", ".h", ".cc", ".hh", ".ipp") and file.is_file():
+            if file.suffix in (".hpp", ".cpp", ".h", ".cc", ".hh", ".ipp", ".cu", ".cuh") and file.is_file():
                 files += 1
                 path = file.relative_to(root).as_posix()
                 findings += [f"{path}:{line}: {finding}" for line, finding in check_file(root, path)]
@@ -203,6 +205,9 @@ CLEAN = {
     "sim/include/gpusched/sim/simulator.hpp": '#pragma once\n#include "gpusched/io/log.hpp"\n',
     "sim/src/run.cpp": '#include <chrono>\n#include <zlib.h>\n#include "gpusched/io/log.hpp"\n',
     "sim/cli/main.cpp": "#include <CLI/CLI.hpp>\n#include <iostream>\n#include <yaml-cpp/yaml.h>\n",
+    "profiler/src/nvml/library.cpp": '#include <dlfcn.h>\n#include "gpusched/io/log.hpp"\n',
+    "profiler/suite/gemm.cu": "#include <cuda_runtime.h>\n#include <mma.h>\n",
+    "profiler/cli/main.cpp": "#include <CLI/CLI.hpp>\n#include <signal.h>\n",
     "tests/io/log_test.cpp": '#include <gtest/gtest.h>\n#include <nlohmann/json.hpp>\n#include "gpusched/io/log.hpp"\n',
     "bench/run_bench.cpp": "#include <benchmark/benchmark.h>\n",
 }
@@ -232,6 +237,12 @@ PLANTED = [
     ("libgpusched/src/io/a.cpp", "#include <spdlog/spdlog.h>", "spdlog is allowed only"),
     ("libgpusched/src/io/a.cpp", "#include <unistd.h>", "POSIX is allowed only"),
     ("libgpusched/src/io/a.cpp", "#include <sys/epoll.h>", "nor a known third party"),
+    ("sim/src/a.cpp", "#include <dlfcn.h>", "dynamic loading is allowed only"),
+    ("profiler/include/gpusched/profiler/a.hpp", "#include <dlfcn.h>", "must not show in the interface"),
+    ("profiler/src/a.cpp", '#include "gpusched/sim/simulator.hpp"', "shells do not know each other"),
+    ("profiler/src/suite/a.cpp", "#include <cuda_runtime.h>", "CUDA is allowed only"),
+    ("profiler/suite/a.cu", "#include <nlohmann/json.hpp>", "nlohmann/json is allowed only"),
+    ("profiler/src/a.cpp", '#include "../cli/main.cpp"', "must not know its command line"),
     ("extender/src/api/a.cpp", "#include <boost/beast/core.hpp>", "Boost is allowed only"),
     ("extender/src/a.cpp", '#include "../../sim/cli/main.cpp"', "shells do not know each other"),
     ("bindings/src/a.cpp", '#include "../../sim/cli/main.cpp"', "must not know its command line"),

@@ -120,7 +120,10 @@ TEST(JobProfileJsonTest, ErrorsNameFileFieldValueAndRemedy) {
       {with("3g.20gb", "3g.999gb"), ErrorCode::not_found, "3g.999gb"},
       {with("{\"4g.20gb\": 0.574, \"3g.20gb\": 0.517}", "[0.5]"), ErrorCode::invalid_argument,
        "slice_speeds is not an object"},
-      {with("\"version\": 1", "\"version\": 2"), ErrorCode::unsupported, "version is 2. This program reads version 1"},
+      {with("\"version\": 1", "\"version\": 3"), ErrorCode::unsupported,
+       "version is 3. This program reads versions 1 to 2"},
+      {with("\"source\"", "\"provenance\""), ErrorCode::invalid_argument, "unknown field \"provenance\""},
+      {"{\"version\": 1, \"profiles\": [], \"partial\": []}", ErrorCode::invalid_argument, "unknown field \"partial\""},
       {with("\"version\": 1,", ""), ErrorCode::invalid_argument, "has no field version"},
       {with("\"closed\"", "\"open\""), ErrorCode::invalid_argument, "kind is 'open'. Known kinds: closed, service"},
       {with("\"bert-train\"", "\"chat\""), ErrorCode::already_exists, "profiles[1] 'chat' has the name of profiles[0]"},
@@ -143,6 +146,15 @@ TEST(JobProfileJsonTest, ErrorsNameFileFieldValueAndRemedy) {
     EXPECT_NE(message.find(bad.expected), std::string::npos) << message;
     EXPECT_EQ(message.rfind("profiles.json:", 0), 0U) << message;
   }
+}
+
+TEST(JobProfileJsonTest, LeavesAsideWhatVersionTwoAddsForPeople) {
+  std::string text = with("\"version\": 1", "\"version\": 2, \"partial\": [{\"any\": \"shape\"}]");
+  const std::size_t at = text.find("\"source\"");
+  text.insert(at, "\"provenance\": {\"driver\": [580, 1]}, ");
+  const Result<std::vector<JobProfile>> read = read_job_profiles(text, "profiles.json");
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read.value(), read_job_profiles(two_profiles, "profiles.json").value());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <span>
 
 #include "gpusched/base/check.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
@@ -17,13 +18,22 @@ using io::JsonFields;
 
 namespace {
 
-constexpr std::int64_t format_version = 1;
+// Version 2 adds what a measuring program has to say and no prediction needs: "provenance" of a profile, and "partial",
+// jobs of which too little is known. Both may be of any shape, and are left aside here.
+constexpr std::int64_t written_version = 1, newest_version = 2;
 
-constexpr std::array<std::string_view, 2> file_fields = {"version", "profiles"};
-constexpr std::array<std::string_view, 16> profile_fields = {
+constexpr std::array<std::string_view, 3> file_fields = {"version", "profiles", "partial"};
+constexpr std::array<std::string_view, 17> profile_fields = {
     "name",          "revision",        "kind",       "gpu_model",    "engine_active",   "sm_active", "dram_active",
     "tensor_active", "memory_peak_mib", "duty_cycle", "request_load", "service_time_ms", "power_w",   "slice_speeds",
-    "mps_demand",    "source"};
+    "mps_demand",    "source",          "provenance"};
+
+/// The fields of a version: the last one came with version 2.
+template <std::size_t Count>
+std::span<const std::string_view> fields_of(const std::array<std::string_view, Count>& fields, std::int64_t version) {
+  return std::span(fields).first(version >= 2 ? Count : Count - 1);
+}
+
 constexpr std::array<std::string_view, 5> activity_fields = {"mean", "p50", "p90", "p95", "p99"};
 
 Activity read_activity(JsonFields& fields, const Json& json, const std::string& path) {
@@ -81,9 +91,9 @@ std::vector<SliceSpeed> read_slice_speeds(JsonFields& fields, const Json& json, 
   return result;
 }
 
-JobProfile read_profile(JsonFields& fields, const Json& json, const std::string& path) {
+JobProfile read_profile(JsonFields& fields, const Json& json, const std::string& path, std::int64_t version) {
   JobProfile profile;
-  if (!fields.object(json, path, profile_fields)) {
+  if (!fields.object(json, path, fields_of(profile_fields, version))) {
     return profile;
   }
   profile.name = fields.text(json, path, "name");
@@ -171,13 +181,15 @@ Result<std::vector<JobProfile>> read_job_profiles(std::string_view text, const s
   }
   JsonFields fields(file);
   std::vector<JobProfile> profiles;
-  if (!fields.object(json.value(), "the file", file_fields)) {
-    return fields.status().error();
-  }
-  const std::int64_t version = fields.integer(json.value(), "the file", "version");
-  if (version != format_version) {
+  // Of another version fields may be unknown; it is the version that is to be named then.
+  const bool object = json.value().is_object();
+  const std::int64_t version = object ? fields.integer(json.value(), "the file", "version") : written_version;
+  if (fields.ok() && (version < 1 || version > newest_version)) {
     fields.fail(ErrorCode::unsupported, "version is " + std::to_string(version),
-                "This program reads version " + std::to_string(format_version));
+                "This program reads versions 1 to " + std::to_string(newest_version));
+  }
+  if (!fields.ok() || !fields.object(json.value(), "the file", fields_of(file_fields, version))) {
+    return fields.status().error();
   }
   const Json* rows = fields.member(json.value(), "the file", "profiles");
   if (rows != nullptr && !rows->is_array()) {
@@ -186,7 +198,7 @@ Result<std::vector<JobProfile>> read_job_profiles(std::string_view text, const s
   std::map<std::string, std::size_t> names;
   for (std::size_t i = 0; fields.ok() && i < rows->size(); ++i) {
     const std::string path = path_of(i, (*rows)[i]);
-    profiles.push_back(read_profile(fields, (*rows)[i], path));
+    profiles.push_back(read_profile(fields, (*rows)[i], path, version));
     const auto [first, is_new] = names.try_emplace(profiles.back().name, i);
     if (!is_new) {
       fields.fail(ErrorCode::already_exists, path + " has the name of profiles[" + std::to_string(first->second) + "]",
@@ -201,7 +213,7 @@ Result<std::vector<JobProfile>> read_job_profiles(std::string_view text, const s
 
 std::string write_job_profiles(std::span<const JobProfile> profiles) {
   Json json;
-  json["version"] = format_version;
+  json["version"] = written_version;
   json["profiles"] = Json::array();
   for (const JobProfile& profile : profiles) {
     const Status checked = check_job_profile(profile);

@@ -1,4 +1,4 @@
-#include "perf/fit_constants.hpp"
+#include "gpusched/perf/fit_constants.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,11 +1,11 @@
 #include <vector>
 
 #include "gpusched/model/gpu_catalog.hpp"
+#include "gpusched/perf/fit_constants.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
 #include "gpusched/perf/slice_speed.hpp"
 
 #include "perf/exclusive_slice.hpp"
-#include "perf/fit_constants.hpp"
 #include "perf/measurement_index.hpp"
 #include "perf/slowdown_rows.hpp"
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "gpusched/base/units.hpp"
+#include "gpusched/perf/fit_constants.hpp"
 #include "gpusched/perf/partition_slowdown.hpp"
 #include "gpusched/perf/slice_speed.hpp"
 
-#include "perf/fit_constants.hpp"
 #include "perf/measurement_index.hpp"
 
 namespace gpusched {
