@@ -35,7 +35,7 @@ set(gpusched_report_default OFF)
 if(GPUSCHED_UPLOT_DIR)
   set(gpusched_report_default ON)
 endif()
-option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
+option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` and of the Python package" ${gpusched_report_default})
 option(GPUSCHED_BUILD_TESTS "Build and register the tests" ${gpusched_rest_default})
 # Benches need Google Benchmark, which fewer people have: on where it is found, unless said otherwise.
 set(gpusched_bench_default OFF)
