@@ -108,7 +108,9 @@ def measure_policy(trace: gs.Trace, name: str) -> None:
     more = each["own"] - each["known"]
     decisions = gs.Simulator(None, trace, policy="best_fit").run().summary["decisions"]
     print(f"a policy in Python, {name}: {calls} calls of score() in {decisions} decisions")
-    print(f"  {more:.2f} us per call more than best_fit in C++, of which the callback itself", end="")
+    print(
+        f"  {more:.2f} us per call more than best_fit in C++, of which the callback itself", end=""
+    )
     print(f" {each['alone']:.2f} us: {more - each['alone']:.2f} us above it;")
     print(f"  per decision {(more - each['alone']) * calls / decisions:.2f} us")
 

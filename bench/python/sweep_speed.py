@@ -2,9 +2,9 @@
 
     sweep_speed.py [ROUNDS]    default 3; threads and processes take turns
 
-Two processes of their own, each with half of the runs one after the other, are what the machine can
-do: they share nothing, no interpreter, no allocator. Each is told when to start, so that starting an
-interpreter and importing do not count.
+Two processes of their own, each with half of the runs one after the other, are what the machine
+can do: they share nothing, no interpreter, no allocator. Each is told when to start, so that
+starting an interpreter and importing do not count.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Plan:
     def frontier(self) -> Table:
         """Cost against waiting: the candidates that no other one beats in both."""
         rows = [row for row in self.details["candidates"] if row["frontier"]]
-        return self._table(sorted(rows, key=lambda row: (row.get("cost_per_hour", row["gpus"]))))
+        return self._table(sorted(rows, key=lambda row: row.get("cost_per_hour", row["gpus"])))
 
     @property
     def kinds(self) -> Table:
@@ -203,7 +203,7 @@ class Planner:
         for model, price in (prices or {}).items():
             if not price > 0:
                 raise refuse(f"the price {price} of {model} is not above 0")
-        self._asked = {
+        self._asked: dict[str, Any] = {
             "targets": _words("targets", targets),
             "shapes": shape,
             "nodes": _range(nodes),
@@ -230,9 +230,7 @@ class Planner:
         Raises NotFoundError where nothing in the search meets the targets: it says how far off
         the largest clusters are.
         """
-        return Plan(
-            *_core.plan(self._asked, self._first, self._recipe, self._settings, progress)
-        )
+        return Plan(*_core.plan(self._asked, self._first, self._recipe, self._settings, progress))
 
     def __repr__(self) -> str:
         asked = self._asked

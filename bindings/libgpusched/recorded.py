@@ -44,7 +44,8 @@ class _Log:
         elif kind == "pod_started":
             self.started[entry["pod"]] = entry["t"]
         elif kind in ("pod_finished", "pod_evicted") and entry["pod"] in self.started:
-            self.ran_ns[entry["pod"]] += entry["t"] - self.started.pop(entry["pod"])
+            # Who is evicted begins anew: the last run is how long it takes.
+            self.ran_ns[entry["pod"]] = entry["t"] - self.started.pop(entry["pod"])
 
     def job(self, pod: str) -> dict[str, Any] | None:
         """The row of a pod; None for one that never ran: how long it would have is not known."""
@@ -63,6 +64,7 @@ def trace_lines(path: str) -> str:
     if not os.path.exists(path):
         raise make_error("not_found", "no such file", path)
     log = _Log()
+    number = 0
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -78,6 +80,8 @@ def trace_lines(path: str) -> str:
                     number,
                     "docs/formats/event-log.md says what one holds",
                 ) from problem
+    if number == 0:
+        raise make_error("data_loss", "an empty file is no event log", path)
     rows = [log.job(pod) for pod in log.jobs]
     jobs = [row for row in rows if row is not None]
     header = {"type": "header", "gtf": 1, "source": "event log"}

@@ -84,9 +84,7 @@ class ReshapePlan:
         """
         return str(self._data.mig_parted(node)[0])
 
-    def label_steps(
-        self, *, node: str = "node-0", undo: bool = False
-    ) -> list[dict[str, str]]:
+    def label_steps(self, *, node: str = "node-0", undo: bool = False) -> list[dict[str, str]]:
         """What to set on the node and what to wait for: node, label, value, wait_label, wait_value.
 
         MIG manager neither cordons the node nor evicts pods: do both before.

@@ -1,4 +1,4 @@
-"""A gymnasium environment: an agent places jobs on a cluster. Needs ``pip install libgpusched[rl]``.
+"""A gymnasium environment: an agent places jobs. Needs ``pip install libgpusched[rl]``.
 
 >>> from libgpusched import rl
 >>> environment = rl.PlacementEnv("4xH100-80GB-SXM5:8", "generate:mig-mix:jobs=500,gpus=32")
@@ -71,10 +71,12 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
     (candidates beyond max_candidates; the policy's is always there), action_mask. When the replay
     is over, ``terminated`` is True, ``info`` holds only the mask and :attr:`result` the figures.
 
+    ``gymnasium.make("libgpusched/Placement-v0", cluster=..., trace=...)`` makes it too.
+
     Raises what Simulator raises; InvalidArgumentError when stepped without a reset.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
         self._result: Result | None = None
         self._gained = 0.0
         self.action_space = spaces.Discrete(self._most + 1)
-        self.observation_space = spaces.Dict(
+        space: Any = spaces.Dict(
             {
                 "job": _box(7),
                 "cluster": _box(3),
@@ -115,6 +117,7 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
                 "action_mask": spaces.MultiBinary(self._most + 1),
             }
         )
+        self.observation_space = space
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -140,9 +143,7 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
         self._gained = self._total()
         return self._observe()
 
-    def step(
-        self, action: Any
-    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Carries the action out and goes on to the next decision; never truncated."""
         if self._episode is None or self._result is not None:
             raise refuse("no episode is under way", "Call reset()")
@@ -170,7 +171,7 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
         """The mask as bool, where sb3-contrib's MaskablePPO looks for it."""
         return np.asarray(self._observe()[0]["action_mask"], dtype=bool)
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """With render_mode "ansi": a line about the decision at hand."""
         if self.render_mode is None or self._episode is None or self._result is not None:
             return None
@@ -200,6 +201,9 @@ class PlacementEnv(gymnasium.Env[dict[str, np.ndarray[Any, Any]], np.int64]):
             observation["action_mask"][-1] = 0
         info = {} if self._result is not None else self._episode.question()
         return observation, {**info, "action_mask": observation["action_mask"]}
+
+
+gymnasium.register("libgpusched/Placement-v0", entry_point="libgpusched.rl:PlacementEnv")
 
 
 def _box(*shape: int) -> spaces.Box:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -144,6 +143,8 @@ class Result:
         ``title``: None given, the policy. ``comparison``: a file of ``gpusched-sim compare --out``.
         Raises UnsupportedError where the package was built without the page.
         """
+        import tempfile
+
         from . import reporting
 
         with tempfile.TemporaryDirectory() as folder:

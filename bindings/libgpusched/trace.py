@@ -261,7 +261,7 @@ class Trace:
         """The day that an event log recorded, to be replayed under another policy.
 
         Reads what the simulator and the extender write (docs/formats/event-log.md): nodes, their
-        failures, and what was submitted and how long it ran, none of the decisions. Pods of one
+        failures, and what was submitted and how long it ran last, none of the decisions. Pods of one
         decision are a gang; one that was still running stays for ever; those that never ran are
         left out, ``metadata["pods_that_never_ran"]`` of them. Job profiles are not in a log.
 
@@ -356,6 +356,8 @@ def _expand(node: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
     row = dict(node)
     count = row.pop("count", None)
     gpus = row.setdefault("num_gpu", 0)
+    if row.get("sharing") == "any":  # as Cluster.nodes shows it; GTF leaves it empty
+        del row["sharing"]
     if isinstance(gpus, int) and gpus != 0:  # below 0 the reader has something to say about it
         row.setdefault("cpu_milli", 28_000 * max(gpus, 0))
         row.setdefault("memory_mib", 262_144 * max(gpus, 0))

@@ -210,9 +210,17 @@ void bind_request(py::module_& module) {
       .def_property_readonly(
           "mode",
           [](const GpuRequest& request) { return word_or(sim::find_word(sim::mode_names, request.mode), "unstated"); })
-      .def_property_readonly("job_class", [](const GpuRequest& request) {
-        return word_or(sim::find_word(sim::class_names, request.job_class), "unknown");
-      });
+      .def_property_readonly("job_class",
+                             [](const GpuRequest& request) {
+                               return word_or(sim::find_word(sim::class_names, request.job_class), "unknown");
+                             })
+      .def(
+          "__eq__",
+          [](const GpuRequest& request, const py::object& other) {
+            return py::isinstance<GpuRequest>(other) && other.cast<const GpuRequest&>() == request;
+          },
+          py::arg("other"))
+      .def("__hash__", [](const GpuRequest& request) { return hash_value(request); });
 }
 
 void bind_view(py::module_& module) {

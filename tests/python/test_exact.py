@@ -25,15 +25,17 @@ def test_highspy_and_cbc_agree(seed):
 
 
 def test_the_cheapest_is_that_of_brute_force():
-    """Three jobs of 1g, 2g and 3g on two A100 at different prices: counted by hand here."""
+    """Four jobs on two A100 of different prices: every way to place them is tried here."""
     sizes = {"1g.10gb": 1, "3g.40gb": 4, "4g.40gb": 4}
     trace = gs.Trace.from_columns(
-        submit_s=[0, 1, 2, 3], num_gpu=[1] * 4, mig_profile=["4g.40gb", "3g.40gb", "3g.40gb", "1g.10gb"]
+        submit_s=[0, 1, 2, 3],
+        num_gpu=[1] * 4,
+        mig_profile=["4g.40gb", "3g.40gb", "3g.40gb", "1g.10gb"],
     )
     cluster = gs.Cluster.from_nodes(
         [
             {"id": name, "gpu_model": "A100-80GB", "num_gpu": 1, "price_per_hour": price}
-            for name, price in (("cheap", 2.0), ("dear", 5.0))
+            for name, price in (("cheap", 2_000_000), ("dear", 5_000_000))  # in millionths
         ]
     )
     snapshot = gs.Snapshot.of_replay(cluster, trace, at=10.0, policy="first_fit", move_cost=0.0)

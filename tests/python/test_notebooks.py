@@ -85,9 +85,16 @@ def test_the_capacity_plan_holds_on_days_it_has_not_seen():
     shown = texts(notebook)
     assert "settled at 95 %" in shown
     means = [float(mean) for mean in re.findall(r": (\d+\.\d) \+- .* new days", shown)]
-    assert len(means) == 2 and means[0] < 60 < means[1]
+    assert len(means) == 2 and means[0] < 90 < means[1]
 
 
 def test_all_notebooks_are_tested():
-    tested = {"capacity_plan", "quickstart", "own_policy", "mig_or_time_slicing", "recorded_day", "fgd_figures"}
+    tested = {
+        "capacity_plan",
+        "quickstart",
+        "own_policy",
+        "mig_or_time_slicing",
+        "recorded_day",
+        "fgd_figures",
+    }
     assert tested == NAMES

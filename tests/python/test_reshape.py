@@ -67,7 +67,7 @@ def test_mig_parted_gets_its_configuration(gpusched_sim):
             "A100-80GB",
             {"layout": "7g@0", "pinned": "7g@0", "need": "1g"},
             gs.UnsupportedError,
-            "",
+            "1g",
         ),
         (
             "A100-80GB",

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -34,9 +35,17 @@ def of_policy(observation, info):
 
 
 @pytest.mark.parametrize("reward", rl.REWARDS)
-def test_gymnasium_finds_nothing_wrong(reward):
-    environment = rl.PlacementEnv(*MIG, max_candidates=8, reward=reward, render_mode="ansi")
-    check_env(environment, skip_render_check=False)
+def test_gymnasium_finds_nothing_wrong(reward, recwarn):
+    environment = gymnasium.make(
+        "libgpusched/Placement-v0",
+        cluster=MIG[0],
+        trace=MIG[1],
+        max_candidates=8,
+        reward=reward,
+        render_mode="ansi",
+    )
+    check_env(environment.unwrapped, skip_render_check=False)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +56,7 @@ def test_gymnasium_finds_nothing_wrong(reward):
         (None, "generate:openb-like:jobs=300,nodes=20", {"policy": "fgd"}),
         (None, "generate:openb-like:jobs=300,nodes=20", {"policy": "placeable_online"}),
         (None, "generate:openb-like:jobs=200,nodes=10", {"policy": "random"}),
-        (None, "generate:mode-mix:mix=dev,hours=3,nodes=2", {"policy": "auto"}),
+        (None, "generate:mode-mix:mix=dev,hours=6,nodes=2", {"policy": "auto"}),
     ],
 )
 def test_who_follows_the_policy_places_what_it_places(cluster, trace, options):
