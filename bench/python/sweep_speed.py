@@ -28,13 +28,15 @@ GRID: dict[str, Any] = {
 }
 
 HALF = """
-import json, sys
+import json, sys, time
 import libgpusched as gs
 from libgpusched.sweeping import run_task
 tasks = json.loads(sys.stdin.readline())
 print("ready", flush=True)
 sys.stdin.readline()
-print(json.dumps([run_task(task) for task in tasks]), flush=True)
+begin = time.process_time()
+rows = [run_task(task) for task in tasks]
+print(json.dumps([time.process_time() - begin, rows]), flush=True)
 """
 
 
@@ -46,8 +48,8 @@ def tasks() -> list[dict[str, Any]]:
     ]
 
 
-def in_two_processes() -> tuple[float, list[dict[str, Any]]]:
-    """Seconds, and the figures by task."""
+def in_two_processes() -> tuple[float, float, list[dict[str, Any]]]:
+    """Seconds, CPU seconds of both, and the figures by task."""
     halves = [tasks()[0::2], tasks()[1::2]]
     children = [
         subprocess.Popen(
@@ -65,16 +67,17 @@ def in_two_processes() -> tuple[float, list[dict[str, Any]]]:
         assert child.stdin is not None
         child.stdin.write("\n")
         child.stdin.flush()
-    rows = [json.loads(child.communicate()[0]) for child in children]
+    said = [json.loads(child.communicate()[0]) for child in children]
     seconds = time.perf_counter() - begin
-    return seconds, [rows[i % 2][i // 2] for i in range(len(tasks()))]
+    cpu_s = sum(cpu for cpu, _ in said)
+    return seconds, cpu_s, [said[i % 2][1][i // 2] for i in range(len(tasks()))]
 
 
-def in_threads() -> tuple[float, gs.Table]:
+def in_threads() -> tuple[float, float, gs.Table]:
     with ThreadPoolExecutor(2) as pool:
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         table = gs.sweep(GRID, executor=pool)
-        return time.perf_counter() - begin, table
+        return time.perf_counter() - begin, time.process_time() - cpu_begin, table
 
 
 def columns(table: gs.Table) -> dict[str, list[Any]]:
@@ -84,14 +87,15 @@ def columns(table: gs.Table) -> dict[str, list[Any]]:
 def main(rounds: int) -> None:
     ratios = []
     for _ in range(rounds):
-        apart_s, rows = in_two_processes()
-        threads_s, table = in_threads()
+        apart_s, apart_cpu_s, rows = in_two_processes()
+        threads_s, threads_cpu_s, table = in_threads()
         for name in ("acceptance", "gpu_allocation", "decisions"):
             assert list(table[name]) == [row[name] for row in rows], name
         ratios.append(apart_s / threads_s)
         print(
-            f"200 runs: two processes {apart_s:.2f} s, threads {threads_s:.2f} s: "
-            f"threads reach {ratios[-1]:.1%}"
+            f"200 runs: two processes {apart_s:.2f} s ({apart_cpu_s:.2f} s of CPU), "
+            f"threads {threads_s:.2f} s ({threads_cpu_s:.2f}): "
+            f"threads reach {ratios[-1]:.1%}, by CPU {apart_cpu_s / threads_cpu_s:.1%}"
         )
     print(f"median of {rounds}: threads reach {statistics.median(ratios):.1%}")
     with ProcessPoolExecutor(2) as pool:

@@ -261,9 +261,9 @@ class Trace:
         """The day that an event log recorded, to be replayed under another policy.
 
         Reads what the simulator and the extender write (docs/formats/event-log.md): nodes, their
-        failures, and what was submitted and how long it ran last, none of the decisions. Pods of one
-        decision are a gang; one that was still running stays for ever; those that never ran are
-        left out, ``metadata["pods_that_never_ran"]`` of them. Job profiles are not in a log.
+        failures, and what was submitted and how long it last ran, none of the decisions. Pods of
+        one decision are a gang; one that was still running stays for ever; those that never ran
+        are left out, ``metadata["pods_that_never_ran"]`` of them. Job profiles are not in a log.
 
         Raises NotFoundError without the file, DataLossError that names a line that is none of a
         log's.
