@@ -94,11 +94,11 @@ TEST(SimulationTest, ADecisionMakerThatAsksTheEngineChangesNothing) {
 }
 
 TEST(SimulationTest, WhatADecisionMakerSaysIsCarriedOut) {
-  const Trace trace = generate_trace("tiny", {}, 7).value();
+  const Trace trace = generate_trace("mig-mix", {{"jobs", "100"}, {"gpus", "16"}}, 7).value();
   SimulationOptions options = usual_options(trace);
   options.policy.name = "best_fit";
   options.queue = QueueDiscipline::reject;
-  options.decision_maker = [](Engine&, PodId, TimeNs) { return Wait{}; };
+  options.decision_maker = [](Engine&, PodId, TimeNs) { return Wait{}; };  // nobody here comes as a gang
   const SimulationResult nobody = simulate(trace, options).value();
   EXPECT_EQ(nobody.summary.accepted, 0);
   EXPECT_EQ(nobody.summary.rejected, nobody.summary.jobs);

@@ -31,11 +31,11 @@ const char* to_string(SolverStatus status);
 /// What a solver found, as values. Nothing in it is checked yet.
 struct SolverOutput {
   SolverStatus status = SolverStatus::limit;
-  std::string version;  ///< empty where it is not said
-  std::optional<double> cost;
-  std::optional<double> bound;
-  std::map<std::string, double, std::less<>> values;  ///< by variable; empty where there is no solution
-  std::map<std::string, double, std::less<>> duals;   ///< by row
+  std::string version{};  ///< empty where it is not said
+  std::optional<double> cost{};
+  std::optional<double> bound{};
+  std::map<std::string, double, std::less<>> values{};  ///< by variable; empty where there is no solution
+  std::map<std::string, double, std::less<>> duals{};   ///< by row
 };
 
 struct SolverOptions {
