@@ -23,8 +23,8 @@ if(GPUSCHED_BUILD_SIM AND GPUSCHED_BUILD_CLI)
   gpusched_require("gpusched-sim" yaml-cpp 0.7 CONFIG)
 endif()
 
-if(GPUSCHED_BUILD_CLI AND GPUSCHED_WITH_REPORT AND NOT GPUSCHED_UPLOT_DIR)  # its version: sim/report/package.json
-  message(FATAL_ERROR "not found: the npm package uplot, needed by `gpusched-sim report`. `tools/setup report` installs it; "
+if(GPUSCHED_WITH_REPORT AND NOT GPUSCHED_UPLOT_DIR)  # its version: sim/report/package.json
+  message(FATAL_ERROR "not found: the npm package uplot, needed by `gpusched-sim report` and Result.report(). `tools/setup report` installs it; "
                       "-DGPUSCHED_WITH_REPORT=OFF builds without.")
 endif()
 

@@ -35,7 +35,7 @@ set(gpusched_report_default OFF)
 if(GPUSCHED_UPLOT_DIR)
   set(gpusched_report_default ON)
 endif()
-option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` into it" ${gpusched_report_default})
+option(GPUSCHED_WITH_REPORT "Build the page of `gpusched-sim report` and of the Python package" ${gpusched_report_default})
 # The CUDA program of the suite: on where a compiler is found, unless said otherwise.
 include(Cuda)
 option(GPUSCHED_WITH_CUDA "Build gpusched-suite-job, the synthetic jobs that gpusched-profile measures" ${gpusched_cuda_default})

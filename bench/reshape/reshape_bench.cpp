@@ -44,7 +44,7 @@ void one_gpu_plan(benchmark::State& state, Actuation actuation) {
   for (MigLattice::StateId id = 0; id < lattice.state_count(); ++id) {
     gpus.push_back(drawn_gpu(random, id, id, 0));
   }
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = actuation;
   std::size_t at = 0;
   for (auto _ : state) {

@@ -30,10 +30,15 @@ from .table import Table
 from .trace import Cluster, Report, Trace, generators
 
 if TYPE_CHECKING:
-    from . import plot
+    from . import plot, rl
+    from .planning import Plan, Planner, plan_metrics
+    from .reporting import report
+    from .reshaping import ReshapePlan, plan_reshape
+    from .solving import AcceptanceBound, Optimum, Snapshot, exact, exact_acceptance
     from .sweeping import sweep
 
 __all__ = [
+    "AcceptanceBound",
     "AlreadyExistsError",
     "Cluster",
     "DataLossError",
@@ -48,36 +53,58 @@ __all__ = [
     "MigProfile",
     "NodesView",
     "NotFoundError",
+    "Optimum",
+    "Plan",
+    "Planner",
     "Policy",
     "Report",
     "Request",
+    "ReshapePlan",
     "Result",
     "Simulator",
+    "Snapshot",
     "State",
     "Summary",
     "Table",
     "Trace",
     "UnsupportedError",
     "__version__",
+    "exact",
+    "exact_acceptance",
     "explain",
     "generators",
     "gpu_models",
     "job_profile",
+    "plan_metrics",
+    "plan_reshape",
     "plot",
     "policies",
     "read_job_profiles",
+    "report",
+    "rl",
     "sweep",
 ]
+
+
+# What few sessions need is imported when it is first asked for.
+_LATER = {
+    "sweep": "sweeping",
+    **dict.fromkeys(("Plan", "Planner", "plan_metrics"), "planning"),
+    **dict.fromkeys(("ReshapePlan", "plan_reshape"), "reshaping"),
+    **dict.fromkeys(
+        ("AcceptanceBound", "Optimum", "Snapshot", "exact", "exact_acceptance"), "solving"
+    ),
+    "report": "reporting",
+}
 
 
 def __getattr__(name: str) -> Any:
     import importlib
 
-    # concurrent.futures takes longer to import than all the rest.
-    if name == "sweep":
-        function = importlib.import_module(".sweeping", __name__).sweep
-        globals()["sweep"] = function
-        return function
-    if name == "plot":
-        return importlib.import_module(".plot", __name__)
+    if name in _LATER:
+        thing = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = thing
+        return thing
+    if name in ("plot", "rl"):
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

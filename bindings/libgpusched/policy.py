@@ -62,6 +62,11 @@ class Policy:
         parameters = "".join(f", {key}={value!r}" for key, value in self.parameters.items())
         return f"Policy({self.name!r}{parameters})"
 
+    def _text(self) -> str:
+        """As the command line takes it."""
+        pairs = ",".join(f"{key}={value}" for key, value in self.parameters.items())
+        return self.name + (f":{pairs}" if pairs else "")
+
     def _settings(self) -> dict[str, Any]:
         return {
             "policy": self.name,

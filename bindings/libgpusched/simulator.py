@@ -113,6 +113,15 @@ class Result:
         """
         return self._table("decisions")
 
+    @property
+    def curve(self) -> Table:
+        """Allocation and fragmentation over arrived demand, where the run was told ``curve=True``.
+
+        FGD's published figures, 131 rows: arrived_percent, allocation_percent,
+        fragment_ratio_percent, fragment_total_percent (docs/formats/curve.md); else no rows.
+        """
+        return self._table("curve")
+
     def _table(self, name: str) -> Table:
         if name not in self._tables:
             self._tables[name] = Table(getattr(self._data, name)())
@@ -120,7 +129,27 @@ class Result:
 
     def write(self, directory: str | os.PathLike[str]) -> None:
         """The files that ``gpusched-sim run --out`` writes and ``gpusched-sim report`` reads."""
-        self._data.write(os.fspath(directory))
+        self._data.write(os.fspath(directory), self.policy._text())
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str = "",
+        comparison: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """One self-contained HTML page of this run, as ``gpusched-sim report`` writes it.
+
+        ``title``: None given, the policy. ``comparison``: a file of ``gpusched-sim compare --out``.
+        Raises UnsupportedError where the package was built without the page.
+        """
+        import tempfile
+
+        from . import reporting
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.write(folder)
+            reporting.report(folder, path, title=title or self.policy.name, comparison=comparison)
 
     def __repr__(self) -> str:
         s = self.summary
@@ -174,6 +203,10 @@ class Simulator:
     - ``slowdown_error``: sigma of the lognormal error of predicted slowdowns, from 0.
     - ``reshape``: "off", or "one-move": one pod may move so that a blocked MIG request fits;
       ``reshape_delay`` seconds per move.
+    - ``order``: file of an arrival order: jobs come one by one in that order and stay.
+    - ``compat``: reproduce the rules of a publication: "fgd-paper".
+    - ``prices``: of a GPU-hour by model, in place of the trace's.
+    - ``curve``: keep what ``Result.curve`` shows.
     - ``decisions``: keep every decision for ``Result.decisions``.
     - ``event_log``: path of a file to write, for ``gpusched-sim run --replay``.
 
@@ -194,12 +227,17 @@ class Simulator:
         slowdown_error: float = 0.0,
         reshape: str = "off",
         reshape_delay: float = 10.0,
+        order: str | os.PathLike[str] | None = None,
+        compat: str | None = None,
+        prices: Mapping[str, float] | None = None,
+        curve: bool = False,
         decisions: bool = False,
         event_log: str | os.PathLike[str] | None = None,
     ) -> None:
         check_word("queue", queue, QUEUES)
         check_word("target", target, TARGETS)
         check_word("reshape", reshape, RESHAPES)
+        check_word("compat", compat, tuple(_core.compat_names()))
         if not 0 <= warmup <= 1:
             raise refuse(f"warmup {warmup} is not in 0..1")
         for name, value in (("slowdown_error", slowdown_error), ("reshape_delay", reshape_delay)):
@@ -207,7 +245,7 @@ class Simulator:
                 raise refuse(f"{name} {value} is not 0 or more")
         self.policy = as_policy(policy)
         self.seed = checked_seed(seed)
-        self._trace = _replayed(cluster, trace)
+        self._trace = _priced(_replayed(cluster, trace), prices)
         self._settings = {
             **self.policy._settings(),
             "seed": self.seed,
@@ -218,6 +256,9 @@ class Simulator:
             "slowdown_error": float(slowdown_error),
             "reshape": reshape,
             "reshape_delay": float(reshape_delay),
+            "order": None if order is None else os.fspath(order),
+            "compat": compat,
+            "curve": bool(curve),
             "decisions": bool(decisions),
             "event_log": None if event_log is None else os.fspath(event_log),
         }
@@ -346,6 +387,16 @@ def explain(
         dict(what_if or {}),
     )
     return Explanation(text, json.loads(details))
+
+
+def _priced(trace: _core.Trace, prices: Mapping[str, float] | None) -> _core.Trace:
+    """The trace with those prices of its GPUs."""
+    if prices is None:
+        return trace
+    for model, price in prices.items():
+        if not 0 <= price < float("inf"):
+            raise refuse(f"the price {price} of {model} is not 0 or more")
+    return trace.with_prices({model: float(price) for model, price in prices.items()})
 
 
 def _replayed(cluster: Cluster | str | None, trace: Any) -> _core.Trace:

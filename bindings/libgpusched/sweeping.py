@@ -17,10 +17,9 @@ from .errors import refuse
 from .policy import Policy, as_policy
 from .simulator import Simulator
 from .table import Table
-from .trace import Cluster, Trace, _path
+from .trace import GENERATE, Cluster, Trace, _path, generated
 
 Task = dict[str, Any]
-_GENERATE = "generate:"
 
 
 def sweep(
@@ -84,8 +83,8 @@ def run_task(task: Task) -> dict[str, Any]:
     options = dict(task)
     trace, cluster = options.pop("trace"), options.pop("cluster", None)
     until = options.pop("until", None)
-    if isinstance(trace, str) and trace.startswith(_GENERATE):
-        trace = _generated(trace, options["seed"])
+    if isinstance(trace, str) and trace.startswith(GENERATE):
+        trace = generated(trace, options["seed"])
     return dict(Simulator(cluster, trace, **options).run(until=until).summary)
 
 
@@ -114,12 +113,6 @@ def _normal(task: Task) -> Task:
     return {"policy": "placeable_online", "seed": 42, **task}
 
 
-def _generated(text: str, seed: int) -> Trace:
-    name, _, parameters = text[len(_GENERATE) :].partition(":")
-    pairs = dict(item.partition("=")[::2] for item in parameters.split(",") if item)
-    return Trace.generate(name, seed=seed, **pairs)
-
-
 def _key(task: Task, digests: dict[Any, str]) -> str | None:
     """Stands for everything that shapes the run; None where that cannot be known."""
     policy = as_policy(task["policy"])
@@ -141,7 +134,7 @@ def _key(task: Task, digests: dict[Any, str]) -> str | None:
 
 def _is_recipe(name: str, value: Any) -> bool:
     """Whether the text says it all, and is no path."""
-    return isinstance(value, str) and (name == "cluster" or value.startswith(_GENERATE))
+    return isinstance(value, str) and (name == "cluster" or value.startswith(GENERATE))
 
 
 def _digest(value: Any) -> str:
@@ -173,8 +166,7 @@ def _write(folder: str | None, key: str | None, row: Any) -> None:
 
 def _label(value: Any) -> Any:
     if isinstance(value, Policy):
-        parameters = ",".join(f"{key}={item}" for key, item in value.parameters.items())
-        return value.name + (f":{parameters}" if parameters else "")
+        return value._text()
     if isinstance(value, (int, float)) or value is None:
         return value
     return str(value) if isinstance(value, (str, os.PathLike)) else repr(value)

@@ -32,7 +32,7 @@ class Table:
 
     def __init__(self, data: _core.Table | Mapping[str, Sequence[Any]]) -> None:
         if not isinstance(data, _core.Table):
-            data = _core.Table.from_columns({name: list(column) for name, column in data.items()})
+            data = _core.Table.from_columns({name: _given(data[name]) for name in data})
         self._data = data
 
     @property
@@ -130,6 +130,13 @@ class Table:
         )
         more = f"<p>{self.num_rows} rows, of which {shown} are shown</p>"
         return f"<table><tr>{head}</tr>{rows}</table>{more}"
+
+
+def _given(column: Sequence[Any]) -> Any:
+    """A column for C++: arrays of its own kinds of numbers as they are, all else as a list."""
+    if isinstance(column, np.ndarray):
+        return column if column.dtype in (np.float64, np.int64) else column.tolist()
+    return list(column)
 
 
 def _cell(value: Any) -> str:

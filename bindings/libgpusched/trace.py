@@ -12,6 +12,8 @@ from . import _core
 from .errors import make_error, refuse, whole
 from .table import Table
 
+GENERATE = "generate:"
+
 
 class Report:
     """What a reader did with rows: ``read == kept + sum(dropped.values())``."""
@@ -192,8 +194,8 @@ class Cluster:
 class Trace:
     """What arrives: jobs, and often the cluster they were recorded on. A value.
 
-    Make one with :meth:`from_file`, :meth:`generate`, :meth:`from_columns` or
-    :meth:`from_dataframe`.
+    Make one with :meth:`from_file`, :meth:`generate`, :meth:`from_columns`,
+    :meth:`from_dataframe` or :meth:`from_event_log`.
     """
 
     __slots__ = ("_data",)
@@ -255,6 +257,22 @@ class Trace:
         return cls._of(_parse_rows(rows, list(values), "jobs"))
 
     @classmethod
+    def from_event_log(cls, path: str | os.PathLike[str]) -> Trace:
+        """The day that an event log recorded, to be replayed under another policy.
+
+        Reads what the simulator and the extender write (docs/formats/event-log.md): nodes, their
+        failures, and what was submitted and how long it last ran, none of the decisions. Pods of
+        one decision are a gang; one that was still running stays for ever; those that never ran
+        are left out, ``metadata["pods_that_never_ran"]`` of them. Job profiles are not in a log.
+
+        Raises NotFoundError without the file, DataLossError that names a line that is none of a
+        log's.
+        """
+        from .recorded import trace_lines
+
+        return cls._of(_core.Trace.from_lines(trace_lines(_path(path)), os.fspath(path)))
+
+    @classmethod
     def from_dataframe(cls, frame: Any) -> Trace:
         """As :meth:`from_columns`, from a data frame of pandas or polars, or an Arrow table."""
         names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
@@ -305,6 +323,13 @@ class Trace:
         return _trace_from_lines, (self._data.to_lines(),)
 
 
+def generated(text: str, seed: int) -> Trace:
+    """The trace of a recipe "generate:NAME:K=V,..."."""
+    name, _, parameters = text[len(GENERATE) :].partition(":")
+    pairs = dict(item.partition("=")[::2] for item in parameters.split(",") if item)
+    return Trace.generate(name, seed=seed, **pairs)
+
+
 def generators() -> dict[str, dict[str, str]]:
     """The generators of traces by name, each with its parameters and their defaults."""
     return {name: parameters for name, _, parameters in _core.generators()}
@@ -331,6 +356,8 @@ def _expand(node: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
     row = dict(node)
     count = row.pop("count", None)
     gpus = row.setdefault("num_gpu", 0)
+    if row.get("sharing") == "any":  # as Cluster.nodes shows it; GTF leaves it empty
+        del row["sharing"]
     if isinstance(gpus, int) and gpus != 0:  # below 0 the reader has something to say about it
         row.setdefault("cpu_milli", 28_000 * max(gpus, 0))
         row.setdefault("memory_mib", 262_144 * max(gpus, 0))

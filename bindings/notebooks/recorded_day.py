@@ -16,9 +16,7 @@
 # same day can be replayed under another policy, or with other nodes.
 
 # %%
-import json
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
@@ -43,62 +41,11 @@ recorded, log.stat().st_size
 # ## From log to trace
 #
 # Only what was observed is used: not the policy's decisions, but what was submitted and how long
-# it ran. Three tables, as [GTF](../../docs/formats/gtf.md) has them. The pods of one decision are
-# a gang: they start together or not at all.
-
+# it ran. The pods of one decision are a gang: they start together or not at all.
 
 # %%
-def word(value):
-    """As GTF's columns have sets and maps: a|b, k=v|k=w."""
-    if isinstance(value, dict):
-        return "|".join(f"{key}={item}" for key, item in value.items())
-    if isinstance(value, bool):
-        return int(value)
-    return "|".join(value) if isinstance(value, list) else value
-
-
-def trace_of(log, folder):
-    nodes, events, requests, pods = [], [], {}, {}
-    gang_of, started, ran_ns = {}, {}, defaultdict(int)
-    for line in log.read_text().splitlines():
-        entry = json.loads(line)
-        kind, pod = entry["type"], entry.get("pod")
-        if kind == "node_added":
-            node = {name: word(entry.get(name)) for name in ("cpu_milli", "memory_mib", "labels")}
-            node |= {"id": entry["node"], "num_gpu": len(entry["gpus"])}
-            if entry["gpus"]:
-                node["gpu_model"] = entry["gpus"][0]["model"]
-            if entry["sharing"] != "any":
-                node |= {"sharing": entry["sharing"], "replicas": entry.get("replicas")}
-            nodes.append(node)
-        elif kind == "health_changed":
-            event = {"ready": "up", "down": "down", "draining": "drain"}[entry["health"]]
-            events.append((entry["t"] / 1e9, "node", entry["node"], event))
-        elif kind == "request":
-            requests[entry["id"]] = {name: word(v) for name, v in entry["request"].items()}
-        elif kind == "pod_submitted":
-            job = {"id": pod, "kind": "pod", "submit_s": entry["t"] / 1e9}
-            pods.setdefault(pod, job | requests[entry["request"]])
-        elif kind == "decision" and len(entry["pods"]) > 1:
-            gang_of |= dict.fromkeys(entry["pods"], entry["pods"][0])
-        elif kind == "pod_started":
-            started[pod] = entry["t"]
-        elif kind in ("pod_finished", "pod_evicted") and pod in started:
-            ran_ns[pod] = entry["t"] - started.pop(pod)
-    jobs = pd.DataFrame(pods.values())
-    jobs["duration_s"] = [ran_ns[i] / 1e9 if i not in started else None for i in jobs["id"]]
-    jobs["gang_id"] = jobs["id"].map(gang_of)
-    never = (jobs["duration_s"] == 0).sum()
-    jobs = jobs[jobs["duration_s"] != 0]
-    # convert_dtypes: whole numbers stay whole where some are missing.
-    jobs.convert_dtypes().to_csv(folder / "jobs.csv", index=False)
-    pd.DataFrame(nodes).convert_dtypes().to_csv(folder / "nodes.csv", index=False)
-    names = ["time_s", "target", "target_id", "event"]
-    pd.DataFrame(events, columns=names).to_csv(folder / "events.csv", index=False)
-    return gs.Trace.from_file(folder), never
-
-
-trace, never = trace_of(log, folder)
+trace = gs.Trace.from_event_log(log)
+never = trace.metadata["pods_that_never_ran"]
 print(f"{trace}; {never} pods never ran and are left out; {trace.report}")
 
 # %% [markdown]
@@ -144,7 +91,8 @@ pd.DataFrame(
 # differ in what may run there; the waiting time does.
 
 # %%
-nodes = pd.read_csv(folder / "nodes.csv")
+nodes = trace.cluster.nodes.to_pandas().astype({"gpu_model": object, "sharing": object})
+nodes = nodes.dropna(axis="columns", how="all")
 
 
 def with_nodes(frame):

@@ -25,6 +25,11 @@ void bind_job_profile(py::module_& module);
 void bind_policy(py::module_& module);
 void bind_simulation(py::module_& module);
 void bind_explain(py::module_& module);
+void bind_episode(py::module_& module);
+void bind_exact(py::module_& module);
+void bind_plan(py::module_& module);
+void bind_reshape(py::module_& module);
+void bind_report(py::module_& module);
 
 /// Raises the Python exception of the error's code, with its message, file, line and remedy. Needs the GIL.
 [[noreturn]] void raise(const Error& error);

@@ -14,6 +14,11 @@ PYBIND11_MODULE(_core, module) {
   bind_policy(module);
   bind_simulation(module);
   bind_explain(module);
+  bind_episode(module);
+  bind_exact(module);
+  bind_plan(module);
+  bind_reshape(module);
+  bind_report(module);
   pybind11::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) {

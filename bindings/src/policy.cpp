@@ -4,6 +4,7 @@
 #include "gpusched/filter/request_filter.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/policy/registry.hpp"
+#include "gpusched/sim/compat.hpp"
 #include "gpusched/sim/readers/gtf_names.hpp"
 
 #include "bindings.hpp"
@@ -19,9 +20,11 @@ constexpr double most_cost = 1e12;
 /// What one call of score() sees: the nodes to score and the request. Good for the length of the call.
 class NodesView {
  public:
-  NodesView(const ScoringContext& context, RequestClassId request, const NodeBatch& nodes)
-      : context_(&context), request_(request), nodes_(&nodes) {}
-
+  void open(const ScoringContext& context, RequestClassId request, const NodeBatch& nodes) {
+    context_ = &context;
+    request_ = request;
+    nodes_ = &nodes;
+  }
   void close() { nodes_ = nullptr; }
   std::size_t size() const { return nodes().size(); }
   const GpuRequest& request() const { return nodes(), context_->state.request(request_); }
@@ -37,22 +40,27 @@ class NodesView {
   /// Shape (nodes,): `value(node)`.
   template <typename Value>
   py::array_t<std::int64_t> by_node(Value value) const {
-    py::array_t<std::int64_t> result(static_cast<py::ssize_t>(size()));
-    for (std::size_t i = 0; i < size(); ++i) {
-      result.mutable_at(i) = value(nodes()[i]);
+    const NodeBatch& all = nodes();
+    py::array_t<std::int64_t> result(static_cast<py::ssize_t>(all.size()));
+    std::int64_t* cell = result.mutable_data();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      *cell++ = value(all[i]);
     }
     return result;
   }
   /// Shape (nodes, width()): `value(node, gpu)`, -1 behind a node's last GPU.
   template <typename Value>
   py::array_t<std::int64_t> by_gpu(Value value) const {
+    const NodeBatch& all = nodes();
     const std::size_t columns = width();
-    py::array_t<std::int64_t> result({size(), columns});
-    for (std::size_t i = 0; i < size(); ++i) {
-      for (std::size_t gpu = 0; gpu < columns; ++gpu) {
-        const NodeState& node = nodes()[i];
-        result.mutable_at(i, gpu) = gpu < node.gpus.size() ? value(node, node.gpus[gpu]) : -1;
+    py::array_t<std::int64_t> result({all.size(), columns});
+    std::int64_t* cell = result.mutable_data();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const NodeState& node = all[i];
+      for (const GpuState& gpu : node.gpus) {
+        *cell++ = value(node, gpu);
       }
+      cell = std::fill_n(cell, columns - node.gpus.size(), -1);
     }
     return result;
   }
@@ -69,9 +77,9 @@ class NodesView {
     return *nodes_;
   }
 
-  const ScoringContext* context_;
+  const ScoringContext* context_ = nullptr;
   RequestClassId request_;
-  const NodeBatch* nodes_;
+  const NodeBatch* nodes_ = nullptr;
 };
 
 [[noreturn]] void refuse_scores(const std::string& why) {
@@ -93,24 +101,33 @@ std::int64_t to_units(double cost) {
 /// A policy whose scores come from a Python object.
 class PythonPolicy final : public PlacementPolicy {
  public:
-  PythonPolicy(PolicyTraits traits, std::shared_ptr<py::object> policy)
-      : PlacementPolicy(std::move(traits)), policy_(std::move(policy)) {}
+  /// `score`: the method, which is called with a view and returns costs.
+  PythonPolicy(PolicyTraits traits, std::shared_ptr<py::object> score)
+      : PlacementPolicy(std::move(traits)), score_(std::move(score)) {}
+  ~PythonPolicy() override {
+    const py::gil_scoped_acquire acquire;
+    view_object_ = py::object();
+  }
 
   void on_arrival(const ScoringContext&, RequestClassId) override { start_new_epoch(); }
 
   void score_nodes(const ScoringContext& context, RequestClassId id, const NodeBatch& nodes,
                    std::span<NodeScore> scores) override {
     const py::gil_scoped_acquire acquire;
-    auto view = std::make_shared<NodesView>(context, id, nodes);
+    // One view serves all calls; who keeps it beyond a call keeps a closed one.
+    if (!view_object_ || view_object_.ref_count() > 1) {
+      view_ = std::make_shared<NodesView>();
+      view_object_ = py::cast(view_);
+    }
+    const std::shared_ptr<NodesView> view = view_;
+    view->open(context, id, nodes);
+    struct Closing {
+      NodesView& view;
+      ~Closing() { view.close(); }
+    };
     const py::object returned = [&] {
-      try {
-        py::object result = policy_->attr("score")(view);
-        view->close();
-        return result;
-      } catch (...) {
-        view->close();
-        throw;
-      }
+      const Closing closing{*view};
+      return (*score_)(view_object_);
     }();
     take(returned, context.state.request(id), nodes, scores);
   }
@@ -134,7 +151,7 @@ class PythonPolicy final : public PlacementPolicy {
       if (by_gpu) {
         choose_gpu(costs, i, request, nodes[i], scores[i]);
       } else {
-        scores[i].cost = to_units(costs.at(i));
+        scores[i].cost = to_units(costs.data()[i]);
         scores[i].gpu = takes_share(request) ? tightest_gpu(request, nodes[i]) : std::uint16_t{0};
       }
     }
@@ -153,7 +170,7 @@ class PythonPolicy final : public PlacementPolicy {
       if (takes_share(request) && !share_fits(request, node, node.gpus[gpu])) {
         continue;
       }
-      const std::int64_t cost = to_units(costs.at(row, gpu));
+      const std::int64_t cost = to_units(costs.data()[row * static_cast<std::size_t>(costs.shape(1)) + gpu]);
       if (cost < score.cost) {
         score.cost = cost;
         score.gpu = static_cast<std::uint16_t>(gpu);
@@ -164,7 +181,9 @@ class PythonPolicy final : public PlacementPolicy {
     }
   }
 
-  std::shared_ptr<py::object> policy_;
+  std::shared_ptr<py::object> score_;
+  std::shared_ptr<NodesView> view_;
+  py::object view_object_;
 };
 
 /// Engines die without the GIL.
@@ -191,9 +210,17 @@ void bind_request(py::module_& module) {
       .def_property_readonly(
           "mode",
           [](const GpuRequest& request) { return word_or(sim::find_word(sim::mode_names, request.mode), "unstated"); })
-      .def_property_readonly("job_class", [](const GpuRequest& request) {
-        return word_or(sim::find_word(sim::class_names, request.job_class), "unknown");
-      });
+      .def_property_readonly("job_class",
+                             [](const GpuRequest& request) {
+                               return word_or(sim::find_word(sim::class_names, request.job_class), "unknown");
+                             })
+      .def(
+          "__eq__",
+          [](const GpuRequest& request, const py::object& other) {
+            return py::isinstance<GpuRequest>(other) && other.cast<const GpuRequest&>() == request;
+          },
+          py::arg("other"))
+      .def("__hash__", [](const GpuRequest& request) { return hash_value(request); });
 }
 
 void bind_view(py::module_& module) {
@@ -257,7 +284,8 @@ PolicyChoice policy_from(const py::dict& settings) {
   const auto name = settings["policy"].cast<std::string>();
   const py::object object = settings["policy_object"];
   if (object.is_none()) {
-    PolicyChoice choice = unwrap(parse_policy(name));
+    const py::object compat = settings.contains("compat") ? py::object(settings["compat"]) : py::none();
+    PolicyChoice choice = unwrap(sim::choose_policy(name, compat.is_none() ? "" : compat.cast<std::string>()));
     for (const auto& [parameter, value] : settings["policy_parameters"].cast<PolicyParameters>()) {
       choice.parameters[parameter] = value;
     }
@@ -265,11 +293,12 @@ PolicyChoice policy_from(const py::dict& settings) {
   }
   PolicyTraits traits{.view = {.gpu_identity = GpuIdentity::positional}};
   traits.follows_arrivals = object.attr("rescore_on_arrival").cast<bool>();
-  return {.name = name,
-          .parameters = {},
-          .make = [traits, policy = held(object)](std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
-            return std::unique_ptr<PlacementPolicy>(std::make_unique<PythonPolicy>(traits, policy));
-          }};
+  return {
+      .name = name,
+      .parameters = {},
+      .make = [traits, score = held(object.attr("score"))](std::uint64_t) -> Result<std::unique_ptr<PlacementPolicy>> {
+        return std::unique_ptr<PlacementPolicy>(std::make_unique<PythonPolicy>(traits, score));
+      }};
 }
 
 void bind_policy(py::module_& module) {
@@ -285,6 +314,7 @@ void bind_policy(py::module_& module) {
         unwrap(make_policy(choice, 0));
       },
       py::arg("text"), py::arg("parameters"));
+  module.def("compat_names", &sim::compat_names);
   module.def("policies", [] {
     py::list list;
     for (const PolicyInfo& row : policies()) {

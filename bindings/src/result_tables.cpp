@@ -80,13 +80,27 @@ SharedTable timeline_table(const ResultHandle& handle) {
 }
 
 SharedTable demand_table(const ResultHandle& handle) {
-  const std::vector<sim::DemandRow> rows = sim::demand_rows(*handle.trace, handle.result, /*given_order=*/false);
+  const std::vector<sim::DemandRow> rows = sim::demand_rows(*handle.trace, handle.result, handle.given_order);
   using Row = sim::DemandRow;
   const auto gpus = [](std::int64_t micro_gpus) { return static_cast<double>(micro_gpus) / 1e6; };
   auto table = std::make_shared<Table>();
   table->add("time_s", numbers_of<double>(rows, [](const Row& row) { return to_s(row.time_ns); }));
   table->add("arrived_gpus", numbers_of<double>(rows, [&](const Row& row) { return gpus(row.arrived_micro_gpus); }));
   table->add("offered_gpus", numbers_of<double>(rows, [&](const Row& row) { return gpus(row.offered_micro_gpus); }));
+  return table;
+}
+
+SharedTable curve_table(const ResultHandle& handle) {
+  auto table = std::make_shared<Table>();
+  std::int64_t percent = 0;
+  table->add("arrived_percent",
+             numbers_of<std::int64_t>(handle.curve, [&](const sim::Curve::Row&) { return percent++; }));
+  const auto add = [&](const char* name, double sim::Curve::Row::*value) {
+    table->add(name, numbers_of<double>(handle.curve, [&](const sim::Curve::Row& row) { return row.*value; }));
+  };
+  add("allocation_percent", &sim::Curve::Row::allocation_percent);
+  add("fragment_ratio_percent", &sim::Curve::Row::fragment_ratio_percent);
+  add("fragment_total_percent", &sim::Curve::Row::fragment_total_percent);
   return table;
 }
 

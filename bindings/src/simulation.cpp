@@ -5,6 +5,7 @@
 #include "gpusched/sim/cluster_builder.hpp"
 #include "gpusched/sim/comparison.hpp"
 #include "gpusched/sim/pod_names.hpp"
+#include "gpusched/sim/readers/arrival_order.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 namespace gpusched::python {
@@ -39,6 +40,9 @@ sim::SimulationOptions options_from(const sim::Trace& trace, const py::dict& set
   options.execution.slowdown_error = setting<double>(settings, "slowdown_error").value_or(0);
   if (const auto queue = setting<std::string>(settings, "queue")) {
     options.queue = sim::queue_named(*queue);
+  }
+  if (const auto order = setting<std::string>(settings, "order")) {
+    check(sim::take_order(*order, trace, options));
   }
   if (const auto target = setting<std::string>(settings, "target")) {
     options.target = *target == "trace" ? sim::demand_of(trace) : DemandMix{};
@@ -78,6 +82,10 @@ SimulationHandle::SimulationHandle(const TraceHandle& trace, const py::dict& set
   if (const auto path = setting<std::string>(settings, "event_log")) {
     log_ = unwrap(sim::EventLogObserver::open(*path, *trace_, options_));
     observers_.push_back(log_.get());
+  }
+  if (setting<bool>(settings, "curve").value_or(false)) {
+    curve_ = std::make_unique<sim::Curve>();
+    observers_.push_back(curve_.get());
   }
   if (setting<bool>(settings, "decisions").value_or(false)) {
     recorder_ = std::make_unique<DecisionRecorder>();
@@ -133,11 +141,19 @@ std::int64_t SimulationHandle::play(std::int64_t most, const py::object& progres
 }
 
 ResultHandle SimulationHandle::finish() {
-  ResultHandle result{.trace = trace_, .result = open().finish(), .pod_names = {}, .decisions = {}};
+  ResultHandle result{.trace = trace_,
+                      .result = open().finish(),
+                      .given_order = !options_.arrival_order.empty(),
+                      .pod_names = {},
+                      .decisions = {},
+                      .curve = {}};
   simulation_.reset();
   if (recorder_) {
     result.decisions = std::move(recorder_->rows);
     result.pod_names = sim::pod_names(*trace_, options_);
+  }
+  if (curve_) {
+    result.curve = curve_->rows();
   }
   if (log_) {
     check(log_->close());
@@ -158,12 +174,14 @@ void bind_simulation(py::module_& module) {
       .def("timeline", &timeline_table)
       .def("demand", &demand_table)
       .def("decisions", &decisions_table)
+      .def("curve", &curve_table)
       .def(
           "write",
-          [](const ResultHandle& handle, const std::string& directory) {
-            check(sim::write_results(directory, *handle.trace, handle.result));
+          [](const ResultHandle& handle, const std::string& directory, const std::string& policy) {
+            check(sim::write_results(directory, *handle.trace, handle.result,
+                                     {.policy = policy, .given_order = handle.given_order}));
           },
-          py::arg("directory"));
+          py::arg("directory"), py::arg("policy"));
   py::class_<SimulationHandle>(module, "Simulation")
       .def(py::init<const TraceHandle&, const py::dict&>(), py::arg("trace"), py::arg("settings"))
       .def("play", &SimulationHandle::play, py::arg("most"), py::arg("progress"))

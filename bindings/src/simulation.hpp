@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gpusched/sim/curve.hpp"
 #include "gpusched/sim/event_log_observer.hpp"
 #include "gpusched/sim/simulation.hpp"
 
@@ -40,14 +41,17 @@ class DecisionRecorder final : public sim::ReplayObserver {
 struct ResultHandle {
   std::shared_ptr<const sim::Trace> trace;
   sim::SimulationResult result;
+  bool given_order = false;            ///< jobs came one per second in a given order
   std::vector<std::string> pod_names;  ///< empty without decisions
   std::vector<DecisionRow> decisions;
+  std::vector<sim::Curve::Row> curve;  ///< empty where it was not asked for
 };
 
 SharedTable jobs_table(const ResultHandle& handle);
 SharedTable timeline_table(const ResultHandle& handle);
 SharedTable demand_table(const ResultHandle& handle);
 SharedTable decisions_table(const ResultHandle& handle);
+SharedTable curve_table(const ResultHandle& handle);
 
 /// The state of a cluster as three tables: nodes, gpus, placements.
 py::tuple state_tables(const ClusterState& state, const std::vector<std::string>& pod_names);
@@ -75,6 +79,7 @@ class SimulationHandle {
   sim::SimulationOptions options_;
   std::unique_ptr<sim::EventLogObserver> log_;
   std::unique_ptr<DecisionRecorder> recorder_;
+  std::unique_ptr<sim::Curve> curve_;
   std::vector<sim::ReplayObserver*> observers_;
   std::optional<sim::Simulation> simulation_;
   std::atomic<bool> playing_ = false;

@@ -116,20 +116,44 @@ Words words_from(const py::list& list) {
   return words;
 }
 
-/// From a dict of lists: of int, of float, or of str and None.
+/// The numbers of an array of one dimension, copied.
+template <typename T>
+std::vector<T> numbers_from(const py::handle& given) {
+  const auto array = py::array_t<T, py::array::c_style>::ensure(given);
+  if (!array || array.ndim() != 1) {
+    PyErr_Clear();
+    raise({.code = ErrorCode::invalid_argument,
+           .message = "a column is an array of one dimension",
+           .file = {},
+           .line = 0,
+           .remedy = {}});
+  }
+  return {array.data(), array.data() + array.size()};
+}
+
+Values values_from(const py::list& list) {
+  bool whole = true;
+  bool numbers = true;
+  for (const py::handle item : list) {
+    whole = whole && py::isinstance<py::int_>(item);
+    numbers = numbers && (py::isinstance<py::int_>(item) || py::isinstance<py::float_>(item));
+  }
+  return whole     ? Values(list.cast<std::vector<std::int64_t>>())
+         : numbers ? Values(list.cast<std::vector<double>>())
+                   : Values(words_from(list));
+}
+
+/// From a dict of arrays of float64 or int64, or lists: of int, of float, or of str and None.
 SharedTable table_from(const py::dict& columns) {
   auto table = std::make_shared<Table>();
   for (const auto& [name, values] : columns) {
-    const auto list = values.cast<py::list>();
-    bool whole = true;
-    bool numbers = true;
-    for (const py::handle item : list) {
-      whole = whole && py::isinstance<py::int_>(item);
-      numbers = numbers && (py::isinstance<py::int_>(item) || py::isinstance<py::float_>(item));
+    if (py::isinstance<py::array_t<double>>(values)) {
+      table->add(name.cast<std::string>(), numbers_from<double>(values));
+    } else if (py::isinstance<py::array_t<std::int64_t>>(values)) {
+      table->add(name.cast<std::string>(), numbers_from<std::int64_t>(values));
+    } else {
+      table->add(name.cast<std::string>(), values_from(values.cast<py::list>()));
     }
-    table->add(name.cast<std::string>(), whole     ? Values(list.cast<std::vector<std::int64_t>>())
-                                         : numbers ? Values(list.cast<std::vector<double>>())
-                                                   : Values(words_from(list)));
   }
   return table;
 }

@@ -71,6 +71,12 @@ TraceHandle on_cluster(const TraceHandle& jobs, const TraceHandle& cluster) {
   return share(std::move(trace));
 }
 
+TraceHandle with_prices(const TraceHandle& handle, const std::map<std::string, double>& prices) {
+  sim::Trace trace = *handle.trace;
+  check(sim::set_prices(trace.nodes, prices));
+  return share(std::move(trace));
+}
+
 SharedTable nodes_table(const TraceHandle& handle) {
   const auto& nodes = handle.trace->nodes;
   auto table = std::make_shared<Table>();
@@ -148,6 +154,7 @@ void bind_trace(py::module_& module) {
       .def_static("from_lines", &parse_with<sim::read_gtf_jsonl>, py::arg("text"), py::arg("name"))
       .def_static("from_shorthand", &from_shorthand, py::arg("text"))
       .def("on_cluster", &on_cluster, py::arg("cluster"))
+      .def("with_prices", &with_prices, py::arg("prices"))
       .def("to_lines", [](const TraceHandle& handle) { return sim::write_gtf_jsonl(*handle.trace); })
       .def(
           "write",

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "gpusched/sim/comparison.hpp"
+#include "gpusched/sim/compat.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 #include "commands.hpp"
@@ -13,7 +14,7 @@ Status compare(const CompareArguments& arguments) {
   const std::vector<std::string> names = expand_policies(arguments.policies);
   std::vector<PolicyChoice> choices;
   for (const std::string& name : names) {
-    Result<PolicyChoice> choice = choose_policy(name, arguments.replay.compat);
+    Result<PolicyChoice> choice = sim::choose_policy(name, arguments.replay.compat);
     if (!choice) {
       return choice.error();
     }
@@ -43,7 +44,7 @@ Status compare(const CompareArguments& arguments) {
     options.policy = choices[policy];
     options.seed = seed;
     if (!generated && options.node_ranks.empty()) {
-      shuffle_nodes(options, used.trace.nodes.size());
+      sim::shuffle_nodes(options, used.trace.nodes.size());
     }
     Result<sim::SimulationResult> result = sim::simulate(used.trace, options);
     return result ? Result<sim::Summary>(std::move(result.value().summary)) : result.error();

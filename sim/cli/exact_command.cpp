@@ -2,13 +2,13 @@
 #include <iostream>
 #include <vector>
 
+#include "gpusched/sim/compat.hpp"
+#include "gpusched/sim/exact/exact_comparison.hpp"
 #include "gpusched/sim/exact/snapshot_generator.hpp"
-#include "gpusched/sim/exact/snapshot_policy.hpp"
 #include "gpusched/sim/exact/snapshot_recorder.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 #include "commands.hpp"
-#include "exact_text.hpp"
 #include "replay_inputs.hpp"
 
 namespace gpusched::cli {
@@ -68,32 +68,26 @@ Result<sim::Snapshot> record_moment(const ExactArguments& arguments, const Polic
   return recorder.snapshot({.reject_per_gpu = arguments.reject_cost, .move_per_gpu = arguments.move_cost});
 }
 
-Result<std::vector<PolicyChoice>> choose_policies(const std::vector<std::string>& names, const std::string& compat) {
-  std::vector<PolicyChoice> choices;
+Result<std::vector<sim::NamedPolicy>> choose_policies(const std::vector<std::string>& names,
+                                                      const std::string& compat) {
+  std::vector<sim::NamedPolicy> policies;
   for (const std::string& name : names) {
-    Result<PolicyChoice> choice = choose_policy(name, compat);
+    Result<PolicyChoice> choice = sim::choose_policy(name, compat);
     if (!choice) {
       return choice.error();
     }
-    choices.push_back(std::move(choice).value());
+    policies.push_back({name, std::move(choice).value()});
   }
-  return choices;
+  return policies;
 }
 
-/// With nobody moved: what policies, which move nobody, can reach.
-sim::Snapshot all_pinned(sim::Snapshot snapshot) {
-  for (sim::SnapshotJob& job : snapshot.jobs) {
-    if (job.residence) {
-      job.residence->pinned = true;
-    }
-  }
-  return snapshot;
+sim::SolverOptions solver_options(const ExactArguments& arguments) {
+  return {.solver = sim::find_solver_name(arguments.solver).value(), .time_limit_s = arguments.time_limit_s};
 }
 
-Status compare_with_optimum(const ExactArguments& arguments, const std::vector<std::string>& names,
-                            const std::vector<PolicyChoice>& choices) {
+Status compare_with_optimum(const ExactArguments& arguments, const std::vector<sim::NamedPolicy>& policies) {
   const Result<sim::Snapshot> snapshot =
-      arguments.generate.empty() ? record_moment(arguments, choices[0]) : generate_from(arguments.generate);
+      arguments.generate.empty() ? record_moment(arguments, policies[0].choice) : generate_from(arguments.generate);
   if (!snapshot) {
     return snapshot.error();
   }
@@ -105,73 +99,27 @@ Status compare_with_optimum(const ExactArguments& arguments, const std::vector<s
       return written;
     }
   }
-  if (Status good = sim::check_snapshot(snapshot.value()); !good) {
-    return good;
+  const Result<sim::ExactComparison> comparison =
+      sim::compare_with_optimum(snapshot.value(), policies, sim::find_snapshot_order(arguments.sequence).value(),
+                                arguments.replay.seed, solver_options(arguments));
+  if (!comparison) {
+    return comparison.error();
   }
-  const sim::SolverOptions options{.solver = sim::find_solver_name(arguments.solver).value(),
-                                   .time_limit_s = arguments.time_limit_s};
-  const Result<sim::SnapshotOptimum> optimum = sim::solve_snapshot(snapshot.value(), options);
-  const Result<sim::SnapshotOptimum> without_moves =
-      optimum ? sim::solve_snapshot(all_pinned(snapshot.value()), options) : optimum;
-  if (!without_moves) {
-    return without_moves.error();
-  }
-  ExactComparison comparison{
-      .snapshot = snapshot.value(), .optimum = optimum.value(), .without_moves = without_moves.value(), .policies = {}};
-  const sim::SnapshotOrder order = sim::find_snapshot_order(arguments.sequence).value();
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    const Result<sim::SnapshotPlan> plan =
-        sim::plan_by_policy(snapshot.value(), choices[i], order, arguments.replay.seed);
-    const Result<sim::SnapshotCost> cost =
-        plan ? sim::check_plan(snapshot.value(), plan.value()) : Result<sim::SnapshotCost>(plan.error());
-    if (!cost) {
-      return cost.error();
-    }
-    comparison.policies.push_back({names[i], cost.value()});
-  }
-  std::cout << (arguments.json ? exact_json(comparison) : exact_text(comparison));
+  std::cout << (arguments.json ? exact_json(comparison.value()) : exact_text(comparison.value()));
   return {};
 }
 
-Status compare_with_bound(const ExactArguments& arguments, const std::vector<std::string>& names,
-                          const std::vector<PolicyChoice>& choices) {
-  Result<ReplayInputs> inputs = load_inputs(arguments.replay);
+Status compare_with_bound(const ExactArguments& arguments, const std::vector<sim::NamedPolicy>& policies) {
+  const Result<ReplayInputs> inputs = load_inputs(arguments.replay);
   if (!inputs) {
     return inputs.error();
   }
-  const sim::Trace& trace = inputs.value().trace;
-  sim::SimulationOptions& options = inputs.value().options;
-  // The bound is for jobs that are taken at once and stay.
-  options.queue = sim::QueueDiscipline::reject;
-  options.preemption = false;
-  const sim::SolverOptions solver{.solver = sim::find_solver_name(arguments.solver).value(),
-                                  .time_limit_s = arguments.time_limit_s};
-  AcceptanceComparison comparison;
-  for (const sim::AcceptanceWeight weight : {sim::AcceptanceWeight::count, sim::AcceptanceWeight::size}) {
-    const Result<sim::AcceptanceProblem> problem = acceptance_problem(trace, weight, arguments.replay.warmup);
-    if (!problem) {
-      return problem.error();
-    }
-    const Result<sim::AcceptanceBound> bound = bound_acceptance(problem.value(), solver);
-    if (!bound) {
-      return bound.error();
-    }
-    const bool by_count = weight == sim::AcceptanceWeight::count;
-    (by_count ? comparison.by_count : comparison.by_size) = bound.value();
-    (by_count ? comparison.offered_count : comparison.offered_size) = problem.value().offered_weight();
-    comparison.arrivals = problem.value().arrivals.size();
-    comparison.gpus = problem.value().gpus;
+  const Result<sim::AcceptanceComparison> comparison =
+      sim::compare_with_bound(inputs.value().trace, inputs.value().options, policies, solver_options(arguments));
+  if (!comparison) {
+    return comparison.error();
   }
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    options.policy = choices[i];
-    Result<sim::SimulationResult> result = sim::simulate(trace, options);
-    if (!result) {
-      return result.error();
-    }
-    comparison.policies.push_back(
-        {names[i], result.value().summary.acceptance, result.value().summary.acceptance_by_size});
-  }
-  std::cout << (arguments.json ? acceptance_json(comparison) : acceptance_text(comparison));
+  std::cout << (arguments.json ? acceptance_json(comparison.value()) : acceptance_text(comparison.value()));
   return {};
 }
 
@@ -197,13 +145,13 @@ Status exact(const ExactArguments& arguments) {
   if (arguments.solver == "none" && arguments.lp.empty()) {
     return usage("--solver none without --lp", "Give --lp FILE to write the program that nobody solves");
   }
-  const std::vector<std::string> names = expand_policies(arguments.policies);
-  const Result<std::vector<PolicyChoice>> choices = choose_policies(names, arguments.replay.compat);
-  if (!choices) {
-    return choices.error();
+  const Result<std::vector<sim::NamedPolicy>> policies =
+      choose_policies(expand_policies(arguments.policies), arguments.replay.compat);
+  if (!policies) {
+    return policies.error();
   }
-  return arguments.acceptance ? compare_with_bound(arguments, names, choices.value())
-                              : compare_with_optimum(arguments, names, choices.value());
+  return arguments.acceptance ? compare_with_bound(arguments, policies.value())
+                              : compare_with_optimum(arguments, policies.value());
 }
 
 }  // namespace gpusched::cli

@@ -1,81 +1,67 @@
+#include <charconv>
 #include <iostream>
 
 #include <unistd.h>
 
-#include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/plan_metrics.hpp"
-#include "gpusched/sim/plan_workload.hpp"
+#include "gpusched/sim/plan_replays.hpp"
+#include "gpusched/sim/plan_text.hpp"
 #include "gpusched/sim/result_files.hpp"
 
 #include "commands.hpp"
-#include "plan_space.hpp"
-#include "plan_text.hpp"
+#include "replay_inputs.hpp"
 
 namespace gpusched::cli {
 
 namespace {
 
-/// What every run shares, and how one is made of it.
-class PlanRuns {
- public:
-  PlanRuns(const PlanArguments& arguments, const PlanSpace& space, const ReplayInputs& first)
-      : arguments_(arguments), space_(space), first_(first) {}
-
-  /// All candidates see the same jobs under the same seed.
-  Result<std::vector<double>> operator()(const sim::PlanCandidate& candidate, std::uint64_t seed) const {
-    const ClusterKind& kind = space_.kinds[candidate.kind];
-    Result<ReplayInputs> inputs = inputs_for(kind.cluster(candidate.size), seed);
-    if (!inputs) {
-      return inputs.error();
+/// Price of a GPU-hour by catalogue name: --price before --prices.
+Result<std::map<std::string, double>> prices_of(const PlanArguments& arguments) {
+  std::map<std::string, double> by_model;
+  if (!arguments.replay.prices.empty()) {
+    Result<std::map<std::string, double>> read = read_prices(arguments.replay.prices);
+    if (!read) {
+      return read.error();
     }
-    Result<PolicyChoice> policy = choose_policy(kind.policy, arguments_.replay.compat);
-    if (!policy) {
-      return policy.error();
+    for (const auto& [model, price] : read.value()) {
+      by_model[std::string(gpu_model(find_gpu_model(model).value()).name)] = price;
     }
-    sim::Trace& trace = inputs.value().trace;
-    sim::SimulationOptions& options = inputs.value().options;
-    sim::drop_node_labels(trace);
-    if (!options.target.classes.empty()) {
-      options.target = sim::demand_of(trace);
-    }
-    options.policy = std::move(policy).value();
-    options.seed = seed;
-    if (arguments_.scale != 1) {
-      sim::scale_load(trace, arguments_.scale, seed);
-    }
-    const Result<sim::SimulationResult> result = sim::simulate(trace, options);
-    return result ? Result<std::vector<double>>(sim::plan_values(trace, result.value())) : result.error();
   }
-
- private:
-  Result<ReplayInputs> inputs_for(const std::string& cluster, std::uint64_t seed) const {
-    if (generates_trace(arguments_.replay)) {
-      ReplayArguments replay = arguments_.replay;
-      replay.cluster = cluster;
-      replay.prices.clear();
-      replay.seed = seed;
-      return load_inputs(replay);
+  for (const std::string& item : arguments.price) {
+    const std::size_t equals = std::min(item.find('='), item.size());
+    const Result<GpuModelId> model = find_gpu_model(item.substr(0, equals));
+    if (!model) {
+      return model.error();
     }
-    ReplayInputs inputs = first_;
-    Result<std::vector<sim::TraceNode>> nodes = sim::parse_cluster_shorthand(cluster);
-    if (!nodes) {
-      return nodes.error();
+    double price = 0;
+    const char* const end = item.data() + item.size();
+    const auto [stop, error] = std::from_chars(item.data() + std::min(equals + 1, item.size()), end, price);
+    if (error != std::errc() || stop != end || !(price > 0)) {
+      return usage("--price '" + item + "' is not MODEL=PRICE with a price above 0", "Write H100-80GB-SXM5=2.95");
     }
-    inputs.trace.nodes = std::move(nodes).value();
-    inputs.options.seed = seed;
-    shuffle_nodes(inputs.options, inputs.trace.nodes.size());
-    return inputs;
+    by_model[std::string(gpu_model(model.value()).name)] = price;
   }
+  return by_model;
+}
 
-  const PlanArguments& arguments_;
-  const PlanSpace& space_;
-  const ReplayInputs& first_;
-};
+Result<sim::PlanQuery> query_of(const PlanArguments& arguments) {
+  Result<std::map<std::string, double>> prices = prices_of(arguments);
+  if (!prices) {
+    return prices.error();
+  }
+  return sim::PlanQuery{.shapes = arguments.replay.cluster,
+                        .nodes = arguments.nodes,
+                        .search = arguments.search,
+                        .models = arguments.models,
+                        .policies = expand_policies(arguments.policies),
+                        .prices = std::move(prices).value()};
+}
 
 /// How many runs there will be is not known before: a line that counts.
 class RunCounter {
  public:
-  explicit RunCounter(const PlanSpace& space) : space_(space), on_terminal_(isatty(STDERR_FILENO) != 0) {}
+  explicit RunCounter(const sim::PlanSpace& space) : space_(space), on_terminal_(isatty(STDERR_FILENO) != 0) {}
   ~RunCounter() {
     if (shown_) {
       std::cerr << "\r\033[K" << std::flush;
@@ -93,10 +79,19 @@ class RunCounter {
   }
 
  private:
-  const PlanSpace& space_;
+  const sim::PlanSpace& space_;
   bool on_terminal_ = false;
   bool shown_ = false;
 };
+
+sim::PlanWorkload workload_of(const ReplayArguments& replay, double scale, ReplayInputs first) {
+  sim::PlanWorkload workload{
+      .recorded = std::move(first.trace), .options = std::move(first.options), .compat = replay.compat, .scale = scale};
+  if (generates_trace(replay)) {
+    workload.generate = [replay](std::uint64_t seed) { return generate_jobs(replay.trace, seed); };
+  }
+  return workload;
+}
 
 Result<std::vector<sim::PlanTarget>> read_targets(const std::vector<std::string>& texts) {
   std::vector<sim::PlanTarget> targets;
@@ -117,47 +112,55 @@ Status plan(const PlanArguments& arguments) {
   if (!targets) {
     return targets.error();
   }
-  const Result<std::string> cluster = any_cluster(arguments);
+  const Result<sim::PlanQuery> query = query_of(arguments);
+  if (!query) {
+    return query.error();
+  }
+  const Result<std::string> cluster = sim::any_cluster(query.value());
   if (!cluster) {
     return cluster.error();
   }
   ReplayArguments replay = arguments.replay;
   replay.cluster = cluster.value();
   replay.prices.clear();
-  const Result<ReplayInputs> first = load_inputs(replay);
+  Result<ReplayInputs> first = load_inputs(replay);
   if (!first) {
     return first.error();
   }
-  const Result<PlanSpace> space = plan_space(arguments, !first.value().trace.profiles.empty());
+  const Result<sim::PlanSpace> space = sim::plan_space(query.value(), !first.value().trace.profiles.empty());
   if (!space) {
     return space.error();
   }
+  const sim::PlanWorkload workload = workload_of(replay, arguments.scale, std::move(first).value());
   const sim::PlanOptions options{.confidence = arguments.confidence,
                                  .first_seed = arguments.replay.seed,
                                  .most_seeds = arguments.seeds,
                                  .threads = threads_for(arguments.jobs)};
   const Result<sim::PlanResult> result = [&] {
     RunCounter counter(space.value());
-    return sim::plan(space.value().planner_kinds(), targets.value(), options,
-                     PlanRuns(arguments, space.value(), first.value()),
-                     [&](std::int64_t runs, const sim::PlanCandidate& now) { counter.show(runs, now); });
+    return sim::plan(
+        space.value().planner_kinds(), targets.value(), options,
+        [&](const sim::PlanCandidate& candidate, std::uint64_t seed) {
+          return sim::run_plan_candidate(space.value(), workload, candidate, seed);
+        },
+        [&](std::int64_t runs, const sim::PlanCandidate& now) { counter.show(runs, now); });
   }();
   if (!result) {
     return result.error();
   }
-  const PlanReport report{space.value(), targets.value(), options, result.value()};
+  const sim::PlanReport report{space.value(), targets.value(), options, result.value()};
   if (!arguments.out.empty()) {
-    if (Status written = sim::write_text(arguments.out, plan_csv(report)); !written) {
+    if (Status written = sim::write_text(arguments.out, sim::plan_csv(report)); !written) {
       return written;
     }
   }
   if (!result.value().best) {
-    return no_plan(report);
+    return sim::no_plan(report);
   }
   if (arguments.json) {
-    std::cout << plan_json(report);
+    std::cout << sim::plan_json(report);
   } else if (arguments.out != "-") {
-    std::cout << plan_text(report);
+    std::cout << sim::plan_text(report);
   }
   return {};
 }

@@ -2,18 +2,16 @@
 
 #include <filesystem>
 #include <iostream>
-#include <numeric>
 #include <thread>
 
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
-#include "gpusched/base/philox.hpp"
 #include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/sim/cluster_builder.hpp"
+#include "gpusched/sim/compat.hpp"
 #include "gpusched/sim/generators/trace_generators.hpp"
 #include "gpusched/sim/readers/arrival_order.hpp"
-#include "gpusched/sim/readers/openb.hpp"
 #include "gpusched/sim/readers/trace_formats.hpp"
 
 namespace gpusched::cli {
@@ -21,40 +19,6 @@ namespace gpusched::cli {
 namespace {
 
 constexpr std::string_view generate_prefix = "generate:";
-
-/// What reproducing a publication asks of each policy. A new publication is one row per policy.
-struct CompatRow {
-  const char* compat;
-  const char* policy;
-  PolicyParameters parameters;
-};
-const std::vector<CompatRow>& compat_rows() {
-  static const std::vector<CompatRow> rows = {
-      {"fgd-paper", "fgd", {{"target", "95"}, {"resolution", "100"}, {"tie", "rank"}}},
-      {"fgd-paper", "best_fit", {{"resolution", "100"}}},
-      {"fgd-paper", "dot_prod", {{"resolution", "100"}}},
-  };
-  return rows;
-}
-
-Result<sim::Trace> generate_from(const std::string& text, std::uint64_t seed) {
-  // generate:NAME:K=V,K=V
-  const std::string rest = text.substr(generate_prefix.size());
-  const std::size_t colon = rest.find(':');
-  std::map<std::string, std::string> parameters;
-  std::string items = colon == std::string::npos ? "" : rest.substr(colon + 1);
-  while (!items.empty()) {
-    const std::size_t comma = items.find(',');
-    const std::string item = items.substr(0, comma);
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos) {
-      return usage("'" + item + "' in '" + text + "' is not NAME=VALUE", "Write generate:NAME:K=V,K=V");
-    }
-    parameters[item.substr(0, equals)] = item.substr(equals + 1);
-    items = comma == std::string::npos ? "" : items.substr(comma + 1);
-  }
-  return sim::generate_trace(rest.substr(0, colon), parameters, seed);
-}
 
 void report_rows_if_any_is_bad(const std::string& source, const sim::ReadReport& report) {
   if (!report.dropped.empty() || !report.doubtful.empty()) {
@@ -64,7 +28,7 @@ void report_rows_if_any_is_bad(const std::string& source, const sim::ReadReport&
 
 Result<sim::Trace> load_jobs(const ReplayArguments& arguments) {
   if (generates_trace(arguments)) {
-    return generate_from(arguments.trace, arguments.seed);
+    return generate_jobs(arguments.trace, arguments.seed);
   }
   const std::string& source = arguments.jobs.empty() ? arguments.trace : arguments.jobs;
   if (source.empty()) {
@@ -103,22 +67,6 @@ Status load_nodes(const ReplayArguments& arguments, sim::Trace& trace) {
     return nodes.error();
   }
   trace.nodes = std::move(nodes).value();
-  return {};
-}
-
-Status load_prices(const std::string& path, sim::Trace& trace) {
-  const Result<std::map<std::string, double>> prices = read_prices(path);
-  if (!prices) {
-    return prices.error();
-  }
-  for (const auto& [model, price] : prices.value()) {
-    for (sim::TraceNode& node : trace.nodes) {
-      const Result<GpuModelId> of_node = find_gpu_model(node.gpu_model);
-      if (of_node.ok() && of_node.value() == find_gpu_model(model).value()) {
-        node.price_per_hour = price;
-      }
-    }
-  }
   return {};
 }
 
@@ -166,14 +114,27 @@ void report_rows(const std::string& source, const sim::ReadReport& report) {
   }
 }
 
-bool generates_trace(const ReplayArguments& arguments) {
-  return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();
+Result<sim::Trace> generate_jobs(const std::string& text, std::uint64_t seed) {
+  // generate:NAME:K=V,K=V
+  const std::string rest = text.substr(generate_prefix.size());
+  const std::size_t colon = rest.find(':');
+  std::map<std::string, std::string> parameters;
+  std::string items = colon == std::string::npos ? "" : rest.substr(colon + 1);
+  while (!items.empty()) {
+    const std::size_t comma = items.find(',');
+    const std::string item = items.substr(0, comma);
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      return usage("'" + item + "' in '" + text + "' is not NAME=VALUE", "Write generate:NAME:K=V,K=V");
+    }
+    parameters[item.substr(0, equals)] = item.substr(equals + 1);
+    items = comma == std::string::npos ? "" : items.substr(comma + 1);
+  }
+  return sim::generate_trace(rest.substr(0, colon), parameters, seed);
 }
 
-void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes) {
-  options.node_ranks.resize(nodes);
-  std::iota(options.node_ranks.begin(), options.node_ranks.end(), std::int64_t{0});
-  Philox(options.seed, StreamPurpose::order).shuffle(options.node_ranks);
+bool generates_trace(const ReplayArguments& arguments) {
+  return arguments.trace.rfind(generate_prefix, 0) == 0 && arguments.jobs.empty();
 }
 
 int threads_for(int asked) {
@@ -220,19 +181,6 @@ std::vector<std::string> expand_policies(const std::vector<std::string>& given) 
   return expanded;
 }
 
-Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat) {
-  Result<PolicyChoice> choice = parse_policy(text);
-  if (!choice) {
-    return choice;
-  }
-  for (const CompatRow& row : compat_rows()) {
-    if (compat == row.compat && choice.value().name == row.policy) {
-      choice.value().parameters.insert(row.parameters.begin(), row.parameters.end());
-    }
-  }
-  return choice;
-}
-
 Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   Result<sim::Trace> trace = load_jobs(arguments);
   if (!trace) {
@@ -243,7 +191,9 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
     return loaded.error();
   }
   if (!arguments.prices.empty()) {
-    if (Status priced = load_prices(arguments.prices, inputs.trace); !priced) {
+    const Result<std::map<std::string, double>> prices = read_prices(arguments.prices);
+    const Status priced = prices ? sim::set_prices(inputs.trace.nodes, prices.value()) : Status(prices.error());
+    if (!priced) {
       return priced.error();
     }
   }
@@ -260,18 +210,9 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
   options.until_ns =
       arguments.until_s < 0 ? -1 : static_cast<TimeNs>(arguments.until_s * static_cast<double>(ns_per_s));
   if (!arguments.order.empty()) {
-    Result<sim::ArrivalOrder> order =
-        sim::read_order(arguments.order, inputs.trace.jobs.size(), inputs.trace.nodes.size());
-    if (!order) {
-      return order.error();
+    if (Status taken = sim::take_order(arguments.order, inputs.trace, options); !taken) {
+      return taken.error();
     }
-    // The file counts rows of the pod list; the trace is in order of time.
-    const std::vector<std::uint32_t> rows = sim::jobs_in_file_order(inputs.trace);
-    for (const std::uint32_t row : order.value().arrivals) {
-      options.arrival_order.push_back(rows[row]);
-    }
-    options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
-    options.queue = sim::QueueDiscipline::reject;  // published rule: one try, nobody leaves
   }
   if (!arguments.target.empty()) {
     options.target = arguments.target == "trace" ? sim::demand_of(inputs.trace) : DemandMix{};
@@ -280,7 +221,7 @@ Result<ReplayInputs> load_inputs(const ReplayArguments& arguments) {
 }
 
 Result<ReplayInputs> load_inputs(const ReplayArguments& arguments, const std::string& policy) {
-  Result<PolicyChoice> choice = choose_policy(policy, arguments.compat);
+  Result<PolicyChoice> choice = sim::choose_policy(policy, arguments.compat);
   if (!choice) {
     return choice.error();
   }

@@ -20,12 +20,11 @@ struct ReplayInputs {
   sim::SimulationOptions options;
 };
 
+/// The trace of "generate:NAME:K=V,K=V".
+Result<sim::Trace> generate_jobs(const std::string& text, std::uint64_t seed);
+
 /// True when every seed makes a trace of its own.
 bool generates_trace(const ReplayArguments& arguments);
-
-/// A recorded trace has no seed of its own: each seed shuffles the node order, which breaks ties, so that an interval
-/// shows how much of a result is luck with names.
-void shuffle_nodes(sim::SimulationOptions& options, std::size_t nodes);
 
 /// Runs at a time: as asked for, or for 0 as many as there are cores.
 int threads_for(int asked);
@@ -43,9 +42,6 @@ void report_rows(const std::string& source, const sim::ReadReport& report);
 
 /// The policies of a list, one by one; "all" stands for every one.
 std::vector<std::string> expand_policies(const std::vector<std::string>& given);
-
-/// The policy of the text, with the parameters that the compatibility mode gives it.
-Result<PolicyChoice> choose_policy(const std::string& text, const std::string& compat);
 
 /// A bar on stderr when that is a terminal; nothing otherwise.
 class ProgressBar {

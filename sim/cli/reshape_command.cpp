@@ -41,7 +41,7 @@ Result<GpuLayout> layout_of(const ReshapeArguments& arguments) {
 }
 
 Result<ReshapeAnswer> answer_for(const ReshapeArguments& arguments, const GpuLayout& layout) {
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = arguments.actuation == "drain-gpu" ? Actuation::drain_gpu : Actuation::per_instance;
   options.most_moved_pods = arguments.max_moves;
   if (arguments.need.empty()) {

@@ -1,7 +1,6 @@
 #include "gpusched/sim/cluster_builder.hpp"
 
 #include <charconv>
-#include <map>
 
 #include "gpusched/model/gpu_catalog.hpp"
 
@@ -122,6 +121,22 @@ Result<NodeSpec> to_node_spec(const TraceNode& node) {
     spec.gpus.assign(static_cast<std::size_t>(node.num_gpu), {.model = model.value(), .memory_mib = memory_mib});
   }
   return spec;
+}
+
+Status set_prices(std::vector<TraceNode>& nodes, const std::map<std::string, double>& price_by_model) {
+  for (const auto& [name, price] : price_by_model) {
+    const Result<GpuModelId> model = find_gpu_model(name);
+    if (!model) {
+      return model.error();
+    }
+    for (TraceNode& node : nodes) {
+      const Result<GpuModelId> of_node = find_gpu_model(node.gpu_model);
+      if (of_node.ok() && of_node.value() == model.value()) {
+        node.price_per_hour = price;
+      }
+    }
+  }
+  return {};
 }
 
 DemandMix demand_of(const Trace& trace) {

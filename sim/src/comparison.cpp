@@ -2,7 +2,10 @@
 
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
+
+#include "gpusched/base/philox.hpp"
 
 #include "run_batch.hpp"
 
@@ -36,6 +39,12 @@ Estimate estimate(const std::vector<double>& values) {
     result.half_width = t * std::sqrt(squares / (n - 1) / n);
   }
   return result;
+}
+
+void shuffle_nodes(SimulationOptions& options, std::size_t nodes) {
+  options.node_ranks.resize(nodes);
+  std::iota(options.node_ranks.begin(), options.node_ranks.end(), std::int64_t{0});
+  Philox(options.seed, StreamPurpose::order).shuffle(options.node_ranks);
 }
 
 Result<std::vector<ComparedRun>> compare_policies(

@@ -223,7 +223,8 @@ bool Replay::try_start(std::uint32_t unit, bool waited) {
   const std::span<const PodId> pods = pods_of(unit);
   decisions_.clear();
   if (pods.size() == 1) {
-    decisions_.push_back(engine_.decide(class_of_spec_[spec_of_pod_[pods[0].value]], now_));
+    decisions_.push_back(options_.decision_maker ? options_.decision_maker(engine_, pods[0], now_)
+                                                 : engine_.decide(class_of_spec_[spec_of_pod_[pods[0].value]], now_));
   } else {
     decisions_ = engine_.decide_gang(pods, now_);
   }

@@ -14,7 +14,7 @@ using namespace test;
 const std::vector<std::string> names{"gpu-a", "gpu-b"};
 
 ReshapePlan drained_plan(std::span<const GpuLayout> node, const char* need) {
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = Actuation::drain_gpu;
   return *plan_room(node, 0, find_mig_profile(node[0].model, need).value(), options).value().plan;
 }

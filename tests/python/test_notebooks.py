@@ -79,6 +79,22 @@ def test_fgd_figures_are_the_published_ones():
         assert all(str(number) in shown for number in numbers)
 
 
+def test_the_capacity_plan_holds_on_days_it_has_not_seen():
+    notebook = executed(FOLDER / "capacity_plan.py")
+    assert pictures(notebook) == 1
+    shown = texts(notebook)
+    assert "settled at 95 %" in shown
+    means = [float(mean) for mean in re.findall(r": (\d+\.\d) \+- .* new days", shown)]
+    assert len(means) == 2 and means[0] < 90 < means[1]
+
+
 def test_all_notebooks_are_tested():
-    tested = {"quickstart", "own_policy", "mig_or_time_slicing", "recorded_day", "fgd_figures"}
+    tested = {
+        "capacity_plan",
+        "quickstart",
+        "own_policy",
+        "mig_or_time_slicing",
+        "recorded_day",
+        "fgd_figures",
+    }
     assert tested == NAMES

@@ -1,5 +1,6 @@
 """Running, stepping, interrupting."""
 
+import json
 import os
 import signal
 import threading
@@ -220,3 +221,55 @@ def test_pictures_are_well_formed(mig_trace, result):
         assert svg.count("<rect") >= 16
     assert "buddy" in result._repr_html_() and "buddy" in repr(result)
     assert repr(simulator).startswith("<Simulator: 20 jobs on 3 nodes")
+
+
+def test_order_compat_prices_and_curve_are_those_of_the_command_line(gpusched_sim, tmp_path):
+    trace = gs.Trace.generate("openb-like", seed=1, jobs=200, nodes=8)
+    trace.write(tmp_path / "trace")
+    order = tmp_path / "order"
+    order.write_text("arrivals " + " ".join(str(i) for i in reversed(range(200))) + "\n")
+    models = sorted({model for model in trace.cluster.nodes["gpu_model"] if model})
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("".join(f"{model}: {i + 1}.5\n" for i, model in enumerate(models)))
+    printed = gpusched_sim(
+        *("run", "--trace", tmp_path / "trace", "--policy", "fgd", "--compat", "fgd-paper"),
+        *("--order", order, "--prices", prices, "--curve", tmp_path / "curve.csv", "--json"),
+    )
+    result = gs.Simulator(
+        None,
+        trace,
+        policy="fgd",
+        compat="fgd-paper",
+        order=order,
+        prices={model: i + 1.5 for i, model in enumerate(models)},
+        curve=True,
+    ).run()
+    assert dict(result.summary) == json.loads(printed)
+    lines = (tmp_path / "curve.csv").read_text().splitlines()
+    assert lines[0].split(",") == result.curve.columns and len(lines) == 132
+    last = [float(word) for word in lines[60].split(",")]
+    assert [result.curve[name][59] for name in result.curve.columns] == pytest.approx(
+        last, abs=0.01
+    )
+    assert gs.Simulator(None, trace).run().curve.num_rows == 0
+    result.write(tmp_path / "mine")
+    words = ("--policy", "fgd", "--compat", "fgd-paper", "--order", order, "--prices", prices)
+    gpusched_sim("run", "--trace", tmp_path / "trace", *words, "--out", tmp_path / "theirs")
+    for name in os.listdir(tmp_path / "theirs"):
+        assert (tmp_path / "mine" / name).read_text() == (tmp_path / "theirs" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({"compat": "nature"}, gs.InvalidArgumentError, "Known: fgd-paper"),
+        ({"order": "nowhere"}, gs.NotFoundError, "nowhere"),
+        ({"order": 3}, TypeError, "int"),
+        ({"prices": {"nope": 1.0}}, gs.NotFoundError, "nope"),
+        ({"prices": {"T4": -1.0}}, gs.InvalidArgumentError, "not 0 or more"),
+        ({"prices": {"T4": float("nan")}}, gs.InvalidArgumentError, "not 0 or more"),
+    ],
+)
+def test_bad_orders_prices_and_compat_are_refused(mig_trace, options, error, text):
+    with pytest.raises(error, match=text):
+        gs.Simulator(None, mig_trace, **options).run()

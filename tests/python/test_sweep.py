@@ -1,6 +1,11 @@
 """Sweeps: order, executors, cache."""
 
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -85,6 +90,54 @@ def test_a_sweep_that_fails_goes_on_where_it_stopped(tmp_path):
     with pytest.raises(gs.NotFoundError, match="nope"):
         gs.sweep(grid, cache=tmp_path)
     assert len(gs.sweep(grid[:1], cache=tmp_path)) == 1
+
+
+KILLED = """
+import json, os, sys
+import libgpusched as gs
+from libgpusched import sweeping
+real = sweeping.run_task
+def noted(task):
+    with open(sys.argv[2], "a") as file:  # one write each: whole lines, also of a killed process
+        file.write(json.dumps([task["policy"], task["seed"]]) + "\\n")
+    return real(task)
+sweeping.run_task = noted
+table = gs.sweep(json.loads(sys.argv[1]), cache=sys.argv[3])
+print(json.dumps({name: list(map(str, table[name])) for name in table.columns}))
+"""
+
+
+def test_a_killed_sweep_goes_on_and_repeats_no_finished_run(tmp_path):
+    grid = {**GRID, "trace": "generate:mig-mix:jobs=3000,gpus=16,load=1.3", "seed": list(range(30))}
+    notes, cache = tmp_path / "notes", tmp_path / "cache"
+    command = [sys.executable, "-c", KILLED, json.dumps(grid), str(notes), str(cache)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(os.listdir(cache) if cache.exists() else []) < 8 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert child.returncode == -signal.SIGKILL
+    finished = sum(name.endswith(".json") for name in os.listdir(cache))
+    assert 8 <= finished < 60
+    begun = len(notes.read_text().splitlines())
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    again = notes.read_text().splitlines()[begun:]
+    assert len(again) == len(set(again)) == 60 - finished  # those that had not ended, each once
+    assert json.loads(done.stdout) == {
+        name: list(map(str, values)) for name, values in as_dict(gs.sweep(grid)).items()
+    }
+
+
+def test_order_prices_and_compat_reach_every_run(tmp_path):
+    trace = gs.Trace.generate("openb-like", seed=1, jobs=50, nodes=4)
+    order = tmp_path / "order"
+    order.write_text("arrivals " + " ".join(str(49 - i) for i in range(50)) + "\n")
+    prices = {str(model): 2.0 for model in set(trace.cluster.nodes["gpu_model"]) if model}
+    grid = {"trace": trace, "policy": "fgd", "compat": "fgd-paper", "order": str(order)}
+    (row,) = gs.sweep([{**grid, "prices": prices}], cache=tmp_path / "cache")["gpu_allocation"]
+    alone = gs.Simulator(None, trace, policy="fgd", compat="fgd-paper", order=order).run()
+    assert row == alone.summary["gpu_allocation"]
 
 
 def test_policies_in_python_are_run_and_not_kept(tmp_path):

@@ -190,3 +190,53 @@ def test_dropped_rows_of_a_file_are_counted(tmp_path):
     report = gs.Trace.from_file(tmp_path / "jobs.csv").report
     assert (report.read, report.kept, report.dropped) == (2, 1, {"submit_s_negative": 1})
     assert "jobs.csv:3" in report.examples[0]
+
+
+def test_nodes_make_their_cluster_again():
+    for cluster in (gs.Cluster("2xH100-80GB-SXM5:8@mig,1xT4:4"), gs.Cluster("3xA100-80GB:8")):
+        nodes = cluster.nodes.to_pandas().astype({"gpu_model": object, "sharing": object})
+        again = gs.Cluster.from_nodes(nodes.dropna(axis="columns", how="all").to_dict("records"))
+        assert repr(again) == repr(cluster)
+        assert list(again.nodes["sharing"]) == list(cluster.nodes["sharing"])
+
+
+def test_an_event_log_becomes_the_day_it_recorded(tmp_path):
+    day = gs.Trace.generate("mixed-day", seed=3)
+    log = tmp_path / "log.jsonl"
+    recorded = gs.Simulator(None, day, policy="first_fit", event_log=log).run()
+    trace = gs.Trace.from_event_log(log)
+    assert trace.report.dropped == {} and trace.cluster.num_gpus == day.cluster.num_gpus
+    never = int(trace.metadata["pods_that_never_ran"])
+    assert trace.num_jobs + never == day.jobs["replicas"].sum() and never > 0  # a row per pod
+    again = gs.Simulator(None, trace, policy="first_fit").run()
+    one, other = (run.summary["gpu_allocation"] for run in (recorded, again))
+    assert one == pytest.approx(other, abs=1e-9)
+    # Without failures, priorities and what never ran it is the same day exactly.
+    plain = gs.Trace.generate("mig-mix", seed=1, jobs=200, gpus=16, load=0.5)
+    first = gs.Simulator("2xH100-80GB-SXM5:8", plain, policy="buddy", event_log=log).run()
+    second = gs.Simulator(None, gs.Trace.from_event_log(log), policy="buddy").run()
+    for column in ("id", "start_s", "node", "gpus"):
+        assert list(first.jobs[column]) == list(second.jobs[column])
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("", 0),
+        ('{"type":"node_added"}\n', 1),
+        ("no JSON\n", 1),
+        ('{"type":"header"}\n[1]\n', 2),
+        ('{"type":"header"}\n{"type":"pod_submitted","t":0,"pod":"a","request":7}\n', 2),
+        ('{"type":"header"}\n{"type":"node_added","t":0,"node":"a"}\n', 2),
+    ],
+)
+def test_what_is_no_event_log_is_refused(tmp_path, text, line):
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    with pytest.raises(gs.DataLossError) as caught:
+        gs.Trace.from_event_log(path)
+    assert caught.value.line == line and caught.value.file == str(path)
+    with pytest.raises(gs.NotFoundError):
+        gs.Trace.from_event_log(tmp_path / "nowhere")
+    with pytest.raises(TypeError):
+        gs.Trace.from_event_log(3)

@@ -11,7 +11,7 @@ using namespace test;
 
 class GpuChoiceTest : public ::testing::Test {
  protected:
-  std::optional<GpuChoice> choose(const char* need, const ReshapeOptions& options = {}) const {
+  std::optional<GpuChoice> choose(const char* need, const ReshapePlanOptions& options = {}) const {
     return choose_gpu(gpus, model, find_mig_profile(model, need).value(), options).value();
   }
   GpuLayout& add() {

@@ -220,7 +220,7 @@ TEST(ReshapePlannerTest, TheBudgetOfMovesHolds) {
   GpuLayout layout = empty_gpu(model_named("A100-80GB"));
   place(layout, "1g.10gb", 0, PartitionUse::movable, 1);
   place(layout, "1g.10gb", 1, PartitionUse::movable, 2);
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.most_moved_pods = 1;
   const MigProfileId need = profile(layout.model, "4g.40gb");
   EXPECT_FALSE(plan_room({&layout, 1}, 0, need, options).value().plan.has_value());
@@ -264,7 +264,7 @@ TEST(ReshapePlannerTest, DrainsTheWholeGpuForMigParted) {
   GpuLayout layout = empty_gpu(model_named("H100-80GB-SXM5"));
   place(layout, "1g.10gb", 0, PartitionUse::movable, 1);
   place(layout, "3g.40gb", 4, PartitionUse::movable, 2);
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = Actuation::drain_gpu;
   const auto answer = plan_room({&layout, 1}, 0, profile(layout.model, "2g.20gb"), options).value();
   ASSERT_TRUE(answer.plan.has_value());
@@ -290,7 +290,7 @@ TEST(ReshapePlannerTest, DrainsTheWholeGpuForMigParted) {
 TEST(ReshapePlannerTest, EveryStateDrainsAndUndoes) {
   const GpuModelId model = model_named("A100-80GB");
   const MigLattice& lattice = MigLattice::of(model);
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = Actuation::drain_gpu;
   for (StateId state = 0; state < lattice.state_count(); ++state) {
     const GpuLayout layout = layout_in_state(model, state, 0, lattice.placed(state));
@@ -309,7 +309,7 @@ TEST(ReshapePlannerTest, EnablingMigOnAmpereDrainsTheWholeNode) {
   std::vector<GpuLayout> node{empty_gpu(model_named("A100-80GB"), 0, 0), empty_gpu(model_named("A100-80GB"), 0, 1)};
   node[0].mig_enabled = false;
   place(node[1], "3g.40gb", 0, PartitionUse::movable, 7);
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   const MigProfileId need = profile(node[0].model, "7g.80gb");
   const auto by_driver = plan_room(node, 0, need, options).value();
   EXPECT_FALSE(by_driver.plan.has_value());
@@ -351,7 +351,7 @@ TEST(ReshapePlannerTest, MigPartedCannotMoveInstancesOfTheSameCounts) {
   place(layout, "1g.10gb", 0, PartitionUse::idle);
   GpuLayout target = empty_gpu(layout.model);
   place(target, "1g.10gb", 6, PartitionUse::idle);
-  ReshapeOptions options;
+  ReshapePlanOptions options;
   options.actuation = Actuation::drain_gpu;
   const auto answer = plan_layout({&layout, 1}, 0, target.partitions, options).value();
   EXPECT_FALSE(answer.plan.has_value());

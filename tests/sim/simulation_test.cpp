@@ -69,5 +69,50 @@ TEST(SimulationTest, RunsAPolicyThatIsNotInTheTable) {
   EXPECT_EQ(simulate(trace, options).error().code, ErrorCode::not_found);
 }
 
+TEST(SimulationTest, ADecisionMakerThatAsksTheEngineChangesNothing) {
+  for (const char* name : {"tiny", "mig-mix", "mode-mix"}) {
+    const Trace trace = generate_trace(name, {}, 7).value();
+    SimulationOptions options = usual_options(trace);
+    options.policy.name = trace.profiles.empty() ? "best_fit" : "auto";
+    options.until_ns = 20'000 * ns_per_s;
+    const SimulationResult alone = simulate(trace, options).value();
+    std::int64_t asked = 0;
+    options.decision_maker = [&](Engine& engine, PodId pod, TimeNs now) {
+      ++asked;
+      const RequestClassId request = engine.state().pod(pod)->request;
+      // Questions about single nodes leave no trace.
+      for (std::uint32_t node = 0; node < engine.state().nodes().size(); ++node) {
+        const NodeId only{node};
+        engine.decide(request, now, std::span(&only, 1));
+      }
+      return engine.decide(request, now);
+    };
+    const SimulationResult made = simulate(trace, options).value();
+    EXPECT_EQ(summary_json(made.summary), summary_json(alone.summary)) << name;
+    EXPECT_GT(asked, 0) << name;
+  }
+}
+
+TEST(SimulationTest, WhatADecisionMakerSaysIsCarriedOut) {
+  const Trace trace = generate_trace("mig-mix", {{"jobs", "100"}, {"gpus", "16"}}, 7).value();
+  SimulationOptions options = usual_options(trace);
+  options.policy.name = "best_fit";
+  options.queue = QueueDiscipline::reject;
+  options.decision_maker = [](Engine&, PodId, TimeNs) { return Wait{}; };  // nobody here comes as a gang
+  const SimulationResult nobody = simulate(trace, options).value();
+  EXPECT_EQ(nobody.summary.accepted, 0);
+  EXPECT_EQ(nobody.summary.rejected, nobody.summary.jobs);
+
+  const auto last = NodeId{static_cast<std::uint32_t>(trace.nodes.size() - 1)};
+  options.decision_maker = [&](Engine& engine, PodId pod, TimeNs now) {
+    return engine.decide(engine.state().pod(pod)->request, now, std::span(&last, 1));
+  };
+  const SimulationResult one_node = simulate(trace, options).value();
+  EXPECT_GT(one_node.summary.accepted, 0);
+  for (const JobResult& job : one_node.jobs) {
+    EXPECT_TRUE(job.start_ns < 0 || job.node == last.value);
+  }
+}
+
 }  // namespace
 }  // namespace gpusched::sim

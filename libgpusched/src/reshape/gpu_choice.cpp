@@ -34,7 +34,7 @@ std::int64_t potential_loss(const ReshapePlan& plan) {
 }  // namespace
 
 Result<std::optional<GpuChoice>> choose_gpu(std::span<const GpuLayout> gpus, GpuModelId model, MigProfileId need,
-                                            const ReshapeOptions& options) {
+                                            const ReshapePlanOptions& options) {
   struct Cost {
     bool possible = false;
     TimeNs lost_ns = 0;

@@ -212,7 +212,7 @@ std::vector<PlacedPartition> instances(const GpuLayout& layout, MigLattice::Stat
 }  // namespace
 
 ReshapePlan make_plan(std::span<const GpuLayout> node_gpus, std::size_t gpu, const GpuPath& path,
-                      const ReshapeOptions& options) {
+                      const ReshapePlanOptions& options) {
   const GpuLayout& layout = node_gpus[gpu];
   const bool toggles = !layout.mig_enabled;
   const bool resets = toggles && gpu_model(layout.model).mig_toggle_needs_reset;

@@ -17,7 +17,7 @@ struct GpuPath {
 
 /// The steps that take the GPU along its way, by the options' actuation.
 ReshapePlan make_plan(std::span<const GpuLayout> node_gpus, std::size_t gpu, const GpuPath& path,
-                      const ReshapeOptions& options);
+                      const ReshapePlanOptions& options);
 
 /// Whether two states have the same instances, wherever they are.
 bool same_counts(const MigLattice& lattice, MigLattice::StateId a, MigLattice::StateId b);

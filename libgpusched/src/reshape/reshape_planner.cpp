@@ -28,7 +28,7 @@ bool is_pinned(const PlacedPartition& part) { return part.use == PartitionUse::p
 /// What the two plans ask in common of the layout; MIG off counts as an empty lattice.
 class PlanRequest {
  public:
-  PlanRequest(std::span<const GpuLayout> node_gpus, std::size_t gpu, const ReshapeOptions& options)
+  PlanRequest(std::span<const GpuLayout> node_gpus, std::size_t gpu, const ReshapePlanOptions& options)
       : node_gpus_(node_gpus), gpu_(gpu), options_(options) {
     GPUSCHED_CHECK(gpu < node_gpus.size(), "the node has no such GPU");
   }
@@ -126,13 +126,13 @@ class PlanRequest {
  private:
   std::span<const GpuLayout> node_gpus_;
   std::size_t gpu_;
-  const ReshapeOptions& options_;
+  const ReshapePlanOptions& options_;
 };
 
 }  // namespace
 
 Result<ReshapeAnswer> plan_room(std::span<const GpuLayout> node_gpus, std::size_t gpu, MigProfileId need,
-                                const ReshapeOptions& options) {
+                                const ReshapePlanOptions& options) {
   const PlanRequest request(node_gpus, gpu, options);
   const Result<GpuPath> start = request.start();
   if (!start) {
@@ -162,7 +162,7 @@ Result<ReshapeAnswer> plan_room(std::span<const GpuLayout> node_gpus, std::size_
 }
 
 Result<ReshapeAnswer> plan_layout(std::span<const GpuLayout> node_gpus, std::size_t gpu,
-                                  std::span<const PlacedPartition> target, const ReshapeOptions& options) {
+                                  std::span<const PlacedPartition> target, const ReshapePlanOptions& options) {
   const PlanRequest request(node_gpus, gpu, options);
   const Result<GpuPath> start = request.start();
   if (!start) {

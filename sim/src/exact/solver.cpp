@@ -1,6 +1,7 @@
 #include "gpusched/sim/exact/solver.hpp"
 
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <span>
 
@@ -175,6 +176,22 @@ Error broke_off(const std::string& solver, const ChildEnd& end, const SolverOpti
                     " MiB; raise it if the program is large"};
 }
 
+Result<SolverAnswer> solve_by_library(const LinearProgram& program, const SolverOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Result<SolverOutput> output = options.library(program, options.time_limit_s);
+  if (!output) {
+    return output.error();
+  }
+  SolverAnswer answer{.solver = options.library_name + " " + output.value().version};
+  answer.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return check_output(program, output.value(), std::move(answer));
+}
+
+/// Nothing to choose, and no solver reads such a file.
+SolverAnswer answer_without_variables(const LinearProgram& program, const std::string& solver) {
+  return {.status = SolverStatus::optimal, .solver = solver, .cost = program.constant, .bound = program.constant};
+}
+
 }  // namespace
 
 Result<SolverName> find_solver_name(std::string_view text) {
@@ -201,15 +218,16 @@ const char* to_string(SolverStatus status) {
 }
 
 Result<SolverAnswer> solve(const LinearProgram& program, const SolverOptions& options) {
+  if (options.library) {
+    return program.variables.empty() ? answer_without_variables(program, options.library_name)
+                                     : solve_by_library(program, options);
+  }
   const Result<FoundSolver> solver = find_solver(options.solver);
   if (!solver) {
     return solver.error();
   }
-  if (program.variables.empty()) {  // nothing to choose, and no solver reads such a file
-    return SolverAnswer{.status = SolverStatus::optimal,
-                        .solver = solver.value().row->program,
-                        .cost = program.constant,
-                        .bound = program.constant};
+  if (program.variables.empty()) {
+    return answer_without_variables(program, solver.value().row->program);
   }
   const Result<TemporaryFolder> folder = TemporaryFolder::create();
   if (!folder) {

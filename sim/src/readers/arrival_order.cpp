@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gpusched/sim/readers/openb.hpp"
+
 #include "readers/file_text.hpp"
 
 namespace gpusched::sim {
@@ -113,6 +115,21 @@ Result<ArrivalOrder> read_order(const std::string& path, std::size_t pods, std::
     return text.error();
   }
   return parse_order(text.value(), path, pods, nodes);
+}
+
+Status take_order(const std::string& path, const Trace& trace, SimulationOptions& options) {
+  const Result<ArrivalOrder> order = read_order(path, trace.jobs.size(), trace.nodes.size());
+  if (!order) {
+    return order.error();
+  }
+  // The file counts rows of the pod list; the trace is in order of time.
+  const std::vector<std::uint32_t> rows = jobs_in_file_order(trace);
+  for (const std::uint32_t row : order.value().arrivals) {
+    options.arrival_order.push_back(rows[row]);
+  }
+  options.node_ranks.assign(order.value().node_rank.begin(), order.value().node_rank.end());
+  options.queue = QueueDiscipline::reject;
+  return {};
 }
 
 }  // namespace gpusched::sim

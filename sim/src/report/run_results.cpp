@@ -96,6 +96,26 @@ Status read_side_by_side(ResultTable& state, Columns state_values, ResultTable& 
   return state.status() ? demand.status() : state.status();
 }
 
+Result<nlohmann::json> parse_summary(const std::string& text, const std::string& path) {
+  constexpr int deepest = 16;
+  bool too_deep = false;
+  const auto limit_depth = [&too_deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep = too_deep || depth > deepest;
+    return depth <= deepest;
+  };
+  try {
+    nlohmann::json json = nlohmann::json::parse(text, limit_depth);
+    return too_deep ? Result<nlohmann::json>(summary_error(path, 0, "nested deeper than any summary"))
+                    : std::move(json);
+  } catch (const nlohmann::json::parse_error& problem) {
+    const auto read = text.begin() + static_cast<std::ptrdiff_t>(std::min(problem.byte, text.size()));
+    const auto lines = std::count(text.begin(), read, '\n');
+    return summary_error(path, static_cast<int>(lines) + 1, "no JSON, or cut off");
+  } catch (const nlohmann::json::out_of_range&) {
+    return summary_error(path, 0, "a number is out of range");
+  }
+}
+
 }  // namespace
 
 Result<SummaryFigures> read_summary(const std::string& path) {
@@ -105,14 +125,11 @@ Result<SummaryFigures> read_summary(const std::string& path) {
     error.remedy = "Name a folder that `gpusched-sim run --out DIR` wrote";
     return error;
   }
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(text.value());
-  } catch (const nlohmann::json::parse_error& problem) {
-    const auto read = text.value().begin() + static_cast<std::ptrdiff_t>(std::min(problem.byte, text.value().size()));
-    const auto lines = std::count(text.value().begin(), read, '\n');
-    return summary_error(path, static_cast<int>(lines) + 1, "no JSON, or cut off");
+  Result<nlohmann::json> parsed = parse_summary(text.value(), path);
+  if (!parsed) {
+    return parsed.error();
   }
+  nlohmann::json& json = parsed.value();
   for (const char* key : {"jobs",
                           "accepted",
                           "finished",

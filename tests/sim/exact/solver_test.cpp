@@ -172,5 +172,30 @@ TEST(SolverTest, MemoryLimitHolds) {
   EXPECT_NE(answer.error().remedy.find("64 MiB"), std::string::npos);
 }
 
+TEST(SolverTest, ALibraryIsAskedInPlaceOfAProgramAndChecked) {
+  SolverOutput says{.status = SolverStatus::optimal, .version = "1.0", .cost = -21, .values = {{"x_0", 1}, {"x_2", 1}}};
+  SolverOptions options{.time_limit_s = 7, .library_name = "mine"};
+  double limit_s = 0;
+  options.library = [&](const LinearProgram& program, double limit) -> Result<SolverOutput> {
+    EXPECT_EQ(program.variables.size(), 5U);
+    limit_s = limit;
+    return says;
+  };
+  const Result<SolverAnswer> answer = solve(knapsack(), options);
+  ASSERT_TRUE(answer.ok()) << answer.error().to_string();
+  EXPECT_EQ(answer.value().solver, "mine 1.0");
+  EXPECT_EQ(answer.value().cost, 79);  // 100 - 15 - 6
+  EXPECT_EQ(limit_s, 7);
+  says.cost = -22;
+  EXPECT_EQ(solve(knapsack(), options).error().code, ErrorCode::data_loss);
+  says.cost = -21;
+  says.values["x_1"] = 1;  // too heavy
+  EXPECT_EQ(solve(knapsack(), options).error().code, ErrorCode::data_loss);
+  options.library = [](const LinearProgram&, double) -> Result<SolverOutput> {
+    return Error{.code = ErrorCode::io, .message = "broken", .file = {}, .line = 0, .remedy = {}};
+  };
+  EXPECT_EQ(solve(knapsack(), options).error().code, ErrorCode::io);
+}
+
 }  // namespace
 }  // namespace gpusched::sim

@@ -108,6 +108,16 @@ TEST_F(ReportDataTest, AFileThatIsCutOffIsNamedWithTheLine) {
   }
 }
 
+TEST_F(ReportDataTest, ASummaryBeyondNumbersAndDepthIsRefused) {
+  const std::string whole = read("summary.json");
+  const std::string head = whole.substr(0, whole.find('{') + 1);
+  write("summary.json", head + "\"x\": 1e999," + whole.substr(head.size()));
+  expect_words(problem(), {"summary.json", "out of range"});
+  write("summary.json",
+        head + "\"x\": " + std::string(100'000, '[') + std::string(100'000, ']') + "," + whole.substr(head.size()));
+  expect_words(problem(), {"summary.json", "nested deeper"});
+}
+
 TEST_F(ReportDataTest, ALineThatIsMissingAtTheEndIsFound) {
   for (const char* name : {"jobs.csv", "demand.csv", "timeline.csv"}) {
     const std::string whole = read(name);

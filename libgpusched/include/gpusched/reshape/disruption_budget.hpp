@@ -20,7 +20,7 @@ class DisruptionBudget {
  public:
   explicit DisruptionBudget(const DisruptionLimits& limits = {}) : limits_(limits) {}
 
-  /// The most pods that a plan may move now: ReshapeOptions::most_moved_pods, CompactionOptions::most_moved_pods.
+  /// The most pods that a plan may move now: ReshapePlanOptions::most_moved_pods, CompactionOptions::most_moved_pods.
   int pods_left(TimeNs now) {
     while (!moved_.empty() && moved_.front().first + limits_.window_ns <= now) {
       in_window_ -= moved_.front().second;

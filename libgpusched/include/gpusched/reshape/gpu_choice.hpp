@@ -20,6 +20,6 @@ struct GpuChoice {
 /// keeps the largest free blocks whole (buddy potential), then the first. nullopt: no GPU can make room. Equal layouts
 /// are planned once. GPUs that are drained, or whose MIG mode is off, are left out. Errors as plan_room().
 Result<std::optional<GpuChoice>> choose_gpu(std::span<const GpuLayout> gpus, GpuModelId model, MigProfileId need,
-                                            const ReshapeOptions& options);
+                                            const ReshapePlanOptions& options);
 
 }  // namespace gpusched

@@ -12,7 +12,7 @@
 
 namespace gpusched {
 
-struct ReshapeOptions {
+struct ReshapePlanOptions {
   Actuation actuation = Actuation::per_instance;
   ReshapeDurations durations;
   int most_moved_pods = std::numeric_limits<int>::max();  ///< disruption budget of the plan
@@ -31,10 +31,10 @@ struct ReshapeAnswer {
 /// are.
 /// unsupported: a model without lattice; a `need` with a label. invalid_argument: an illegal layout.
 Result<ReshapeAnswer> plan_room(std::span<const GpuLayout> node_gpus, std::size_t gpu, MigProfileId need,
-                                const ReshapeOptions& options);
+                                const ReshapePlanOptions& options);
 
 /// The cheapest plan to exactly these instances (only profile and range count), every pod kept. Errors as above.
 Result<ReshapeAnswer> plan_layout(std::span<const GpuLayout> node_gpus, std::size_t gpu,
-                                  std::span<const PlacedPartition> target, const ReshapeOptions& options);
+                                  std::span<const PlacedPartition> target, const ReshapePlanOptions& options);
 
 }  // namespace gpusched

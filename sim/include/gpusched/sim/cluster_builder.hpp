@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,10 @@ Result<std::vector<TraceNode>> parse_cluster_shorthand(std::string_view text);
 
 /// The node as the engine wants it; unknown GPU models are errors that list the known names.
 Result<NodeSpec> to_node_spec(const TraceNode& node);
+
+/// Gives the nodes of each named GPU model their price per GPU-hour; others keep theirs. The errors of
+/// find_gpu_model().
+Status set_prices(std::vector<TraceNode>& nodes, const std::map<std::string, double>& price_by_model);
 
 /// How often each distinct request of the trace occurs, replicas counted: the target mix of a policy that knows the
 /// list of classes.

@@ -16,6 +16,10 @@ struct Estimate {
 };
 Estimate estimate(const std::vector<double>& values);
 
+/// A recorded trace has no seed of its own: the seed of the options shuffles the node order, which breaks ties, so that
+/// an interval shows how much of a result is luck with names.
+void shuffle_nodes(SimulationOptions& options, std::size_t nodes);
+
 /// One cell of a comparison: a policy (by index) under a seed.
 struct ComparedRun {
   std::size_t policy = 0;

@@ -27,6 +27,10 @@ enum class QueueDiscipline {
 /// "reject", "fifo" and "lines"; every other name is backfill.
 QueueDiscipline queue_named(std::string_view name);
 
+/// Decides in place of Engine::decide() on a pod that comes or is tried again, and is carried out as that would be. The
+/// state it sees is that of the engine; it may ask the engine as often as it likes, of single nodes as well.
+using DecisionMaker = std::function<Decision(Engine& engine, PodId pod, TimeNs now)>;
+
 /// Everything that shapes one replay besides the trace.
 struct SimulationOptions {
   PolicyChoice policy;
@@ -44,6 +48,7 @@ struct SimulationOptions {
   std::vector<std::int64_t> node_ranks;  ///< by node row; empty = names break ties
   double warmup_fraction = 0;            ///< of the arrivals, left out of acceptance
   ExecutionOptions execution{};          ///< of traces with job profiles
+  DecisionMaker decision_maker{};        ///< of pods that come alone, gangs are the engine's; empty: the engine
 };
 
 /// What suits the trace where the user does not say. With job profiles: the queue `lines`, and no mix, since hardly two

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "gpusched/base/result.hpp"
+#include "gpusched/sim/simulator.hpp"
+#include "gpusched/sim/trace.hpp"
 
 namespace gpusched::sim {
 
@@ -23,5 +25,9 @@ Result<ArrivalOrder> parse_order(std::string_view text, const std::string& file,
 
 /// The same from a file, plain or gzip.
 Result<ArrivalOrder> read_order(const std::string& path, std::size_t pods, std::size_t nodes);
+
+/// Has the jobs of the trace arrive in the order of the file, one per second, none of which leaves; nodes get its
+/// ranks. The published rule goes with it: each is tried once. Errors: those of read_order().
+Status take_order(const std::string& path, const Trace& trace, SimulationOptions& options);
 
 }  // namespace gpusched::sim

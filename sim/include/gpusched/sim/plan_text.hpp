@@ -3,18 +3,18 @@
 #include <string>
 #include <vector>
 
+#include "gpusched/base/result.hpp"
+#include "gpusched/sim/plan_space.hpp"
 #include "gpusched/sim/planner.hpp"
 
-#include "plan_space.hpp"
-
-namespace gpusched::cli {
+namespace gpusched::sim {
 
 /// A plan and the question it answers.
 struct PlanReport {
   const PlanSpace& space;
-  const std::vector<sim::PlanTarget>& targets;
-  const sim::PlanOptions& options;
-  const sim::PlanResult& result;
+  const std::vector<PlanTarget>& targets;
+  const PlanOptions& options;
+  const PlanResult& result;
 };
 
 /// The answer, how sure it is, its figures beside those of the next smaller cluster, the other kinds, and cost against
@@ -27,4 +27,4 @@ std::string plan_csv(const PlanReport& report);
 /// That no candidate meets the targets, and how far off the largest ones are.
 Error no_plan(const PlanReport& report);
 
-}  // namespace gpusched::cli
+}  // namespace gpusched::sim

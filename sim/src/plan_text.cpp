@@ -1,4 +1,4 @@
-#include "plan_text.hpp"
+#include "gpusched/sim/plan_text.hpp"
 
 #include <algorithm>
 #include <iomanip>
@@ -9,7 +9,7 @@
 
 #include "gpusched/sim/plan_metrics.hpp"
 
-namespace gpusched::cli {
+namespace gpusched::sim {
 
 namespace {
 
@@ -25,31 +25,31 @@ std::string percent(double fraction) {
 }
 
 /// Mean and half width in the unit of the metric.
-std::string figure(const sim::PlannedCandidate& candidate, std::size_t metric) {
-  const bool share = std::string_view(sim::plan_metrics()[metric].unit) == "%";
+std::string figure(const PlannedCandidate& candidate, std::size_t metric) {
+  const bool share = std::string_view(plan_metrics()[metric].unit) == "%";
   const double scale = share ? 100 : 1;
   const int digits = share ? 2 : 1;
   std::string text = decimals(scale * candidate.mean[metric], digits);
   if (candidate.runs.size() > 1) {
     text += " +-" + decimals(scale * candidate.half_width[metric], digits);
   }
-  return text + (share ? " %" : std::string_view(sim::plan_metrics()[metric].unit) == "s" ? " s" : "");
+  return text + (share ? " %" : std::string_view(plan_metrics()[metric].unit) == "s" ? " s" : "");
 }
 
 /// Of the frontier: the first waiting time that a target names, else the 99th percentile.
 std::size_t wait_metric(const PlanReport& report) {
   const auto is_wait = [](std::size_t metric) {
-    return std::string_view(sim::plan_metrics()[metric].name).substr(0, 5) == "wait_";
+    return std::string_view(plan_metrics()[metric].name).substr(0, 5) == "wait_";
   };
-  for (const sim::PlanTarget& target : report.targets) {
+  for (const PlanTarget& target : report.targets) {
     if (is_wait(target.metric)) {
       return target.metric;
     }
   }
-  return sim::parse_plan_target("wait_p99<1").value().metric;
+  return parse_plan_target("wait_p99<1").value().metric;
 }
 
-std::int64_t gpus(const PlanReport& report, const sim::PlanCandidate& candidate) {
+std::int64_t gpus(const PlanReport& report, const PlanCandidate& candidate) {
   return candidate.size * report.space.kinds[candidate.kind].gpus_per_node;
 }
 
@@ -57,23 +57,23 @@ std::string cost(const PlanReport& report, double value) {
   return report.space.priced ? decimals(value, 2) : std::string("-");
 }
 
-sim::PlanCandidate answer_of(const PlanReport& report) {
+PlanCandidate answer_of(const PlanReport& report) {
   return {.kind = *report.result.best, .size = report.result.kinds[*report.result.best].size};
 }
 
-std::string range_text(const PlanReport& report, const sim::PlannedKind& kind) {
+std::string range_text(const PlanReport& report, const PlannedKind& kind) {
   const bool open = kind.highest > report.space.most_nodes;
   return open ? "at least " + std::to_string(kind.lowest)
               : std::to_string(kind.lowest) + " to " + std::to_string(kind.highest);
 }
 
 std::string sureness(const PlanReport& report) {
-  const sim::PlanResult& result = report.result;
-  const sim::PlannedKind& best = result.kinds[*result.best];
+  const PlanResult& result = report.result;
+  const PlannedKind& best = result.kinds[*result.best];
   const std::string confidence = percent(report.options.confidence);
   std::string text;
   if (best.settled && best.size == report.space.least_nodes) {
-    text = "settled at " + confidence + " confidence: it meets every target; smaller ones are outside of --nodes";
+    text = "settled at " + confidence + " confidence: it meets every target; smaller ones are outside of the search";
   } else if (best.settled) {
     text = "settled at " + confidence + " confidence: it meets every target, " + std::to_string(best.size - 1) +
            " nodes do not";
@@ -95,9 +95,9 @@ std::string sureness(const PlanReport& report) {
 }
 
 void write_targets(std::ostringstream& text, const PlanReport& report) {
-  const sim::PlanCandidate answer = answer_of(report);
-  const sim::PlannedCandidate* const at = report.result.find(answer);
-  const sim::PlannedCandidate* const below = report.result.find({answer.kind, answer.size - 1});
+  const PlanCandidate answer = answer_of(report);
+  const PlannedCandidate* const at = report.result.find(answer);
+  const PlannedCandidate* const below = report.result.find({answer.kind, answer.size - 1});
   text << "\n"
        << std::left << std::setw(26) << "target" << std::right << std::setw(24)
        << std::to_string(answer.size) + " nodes";
@@ -112,15 +112,15 @@ void write_targets(std::ostringstream& text, const PlanReport& report) {
     }
     text << "\n";
   };
-  for (const sim::PlanTarget& target : report.targets) {
-    line(sim::to_string(target), target.metric);
+  for (const PlanTarget& target : report.targets) {
+    line(to_string(target), target.metric);
   }
   for (const char* name : {"wait_p50<1", "wait_p99<1", "gpu_allocation<1", "infeasible<1"}) {
-    const std::size_t metric = sim::parse_plan_target(name).value().metric;
+    const std::size_t metric = parse_plan_target(name).value().metric;
     const bool named = std::any_of(report.targets.begin(), report.targets.end(),
-                                   [&](const sim::PlanTarget& target) { return target.metric == metric; });
+                                   [&](const PlanTarget& target) { return target.metric == metric; });
     if (!named) {
-      line("  " + std::string(sim::plan_metrics()[metric].name), metric);
+      line("  " + std::string(plan_metrics()[metric].name), metric);
     }
   }
   text << std::left << std::setw(26) << "  seeds" << std::right << std::setw(24) << at->runs.size();
@@ -149,9 +149,9 @@ void write_kinds(std::ostringstream& text, const PlanReport& report) {
        << std::setw(12) << "cost/h"
        << "  \n";
   for (std::size_t k = 0; k < report.space.kinds.size(); ++k) {
-    const sim::PlannedKind& kind = report.result.kinds[k];
+    const PlannedKind& kind = report.result.kinds[k];
     const bool none = kind.size > report.space.most_nodes;
-    const sim::PlanCandidate candidate{k, kind.size};
+    const PlanCandidate candidate{k, kind.size};
     const double price = report.space.planner_kinds()[k].cost_per_size * static_cast<double>(kind.size);
     text << std::left << std::setw(width) << report.space.kinds[k].name() << std::right << std::setw(8)
          << (none ? "-" : std::to_string(kind.size)) << std::setw(8)
@@ -166,10 +166,10 @@ void write_kinds(std::ostringstream& text, const PlanReport& report) {
 }
 
 /// Candidates that no other one beats in both cost and waiting time, cheapest first.
-std::vector<const sim::PlannedCandidate*> frontier(const PlanReport& report) {
+std::vector<const PlannedCandidate*> frontier(const PlanReport& report) {
   const std::size_t metric = wait_metric(report);
-  std::vector<const sim::PlannedCandidate*> points;
-  for (const sim::PlannedCandidate& candidate : report.result.candidates) {
+  std::vector<const PlannedCandidate*> points;
+  for (const PlannedCandidate& candidate : report.result.candidates) {
     if (candidate.runs.size() >=
         static_cast<std::size_t>(std::min(report.options.frontier_seeds, report.options.most_seeds))) {
       points.push_back(&candidate);
@@ -178,8 +178,8 @@ std::vector<const sim::PlannedCandidate*> frontier(const PlanReport& report) {
   std::stable_sort(points.begin(), points.end(), [&](const auto* a, const auto* b) {
     return std::pair(a->cost, a->mean[metric]) < std::pair(b->cost, b->mean[metric]);
   });
-  std::vector<const sim::PlannedCandidate*> kept;
-  for (const sim::PlannedCandidate* point : points) {
+  std::vector<const PlannedCandidate*> kept;
+  for (const PlannedCandidate* point : points) {
     if (kept.empty() || point->mean[metric] < kept.back()->mean[metric]) {
       kept.push_back(point);
     }
@@ -189,14 +189,14 @@ std::vector<const sim::PlannedCandidate*> frontier(const PlanReport& report) {
 
 void write_frontier(std::ostringstream& text, const PlanReport& report) {
   const std::size_t metric = wait_metric(report);
-  const std::size_t allocation = sim::parse_plan_target("gpu_allocation<1").value().metric;
+  const std::size_t allocation = parse_plan_target("gpu_allocation<1").value().metric;
   const auto width = static_cast<int>(name_width(report));
   text << "\ncost against waiting: candidates that no other one beats in both\n"
        << std::left << std::setw(width) << "kind" << std::right << std::setw(8) << "nodes" << std::setw(8) << "GPUs"
-       << std::setw(12) << "cost/h" << std::setw(24) << sim::plan_metrics()[metric].name << std::setw(20)
-       << "GPU allocation" << std::setw(8) << "seeds"
+       << std::setw(12) << "cost/h" << std::setw(24) << plan_metrics()[metric].name << std::setw(20) << "GPU allocation"
+       << std::setw(8) << "seeds"
        << "  targets\n";
-  for (const sim::PlannedCandidate* point : frontier(report)) {
+  for (const PlannedCandidate* point : frontier(report)) {
     text << std::left << std::setw(width) << report.space.kinds[point->candidate.kind].name() << std::right
          << std::setw(8) << point->candidate.size << std::setw(8) << gpus(report, point->candidate) << std::setw(12)
          << cost(report, point->cost) << std::setw(24) << figure(*point, metric) << std::setw(20)
@@ -208,9 +208,9 @@ void write_frontier(std::ostringstream& text, const PlanReport& report) {
 }  // namespace
 
 std::string plan_text(const PlanReport& report) {
-  const sim::PlanResult& result = report.result;
-  const sim::PlanCandidate answer = answer_of(report);
-  const sim::PlannedCandidate* const at = result.find(answer);
+  const PlanResult& result = report.result;
+  const PlanCandidate answer = answer_of(report);
+  const PlannedCandidate* const at = result.find(answer);
   std::ostringstream text;
   text << "answer: " << answer.size << " nodes, " << report.space.kinds[answer.kind].name() << ": "
        << gpus(report, answer) << " GPUs";
@@ -218,7 +218,7 @@ std::string plan_text(const PlanReport& report) {
     text << ", " << decimals(at->cost, 2) << " per hour";
   }
   text << "\n" << sureness(report);
-  for (const sim::PlanCandidate& odd : result.contradictions) {
+  for (const PlanCandidate& odd : result.contradictions) {
     text << "caution: by its means " << odd.size << " nodes " << (odd.size < answer.size ? "meet" : "miss")
          << " the targets; more nodes were assumed never to be worse\n";
   }
@@ -233,10 +233,10 @@ std::string plan_text(const PlanReport& report) {
 }
 
 std::string plan_json(const PlanReport& report) {
-  const sim::PlanResult& result = report.result;
-  const sim::PlanCandidate answer = answer_of(report);
-  const sim::PlannedKind& best = result.kinds[answer.kind];
-  const std::vector<const sim::PlannedCandidate*> points = frontier(report);
+  const PlanResult& result = report.result;
+  const PlanCandidate answer = answer_of(report);
+  const PlannedKind& best = result.kinds[answer.kind];
+  const std::vector<const PlannedCandidate*> points = frontier(report);
   nlohmann::ordered_json json;
   json["answer"] = {{"kind", report.space.kinds[answer.kind].name()},
                     {"cluster", report.space.kinds[answer.kind].cluster(answer.size)},
@@ -252,18 +252,18 @@ std::string plan_json(const PlanReport& report) {
   json["confidence"] = report.options.confidence;
   json["settled_up_to"] = result.settled ? 1 - result.doubt : 0;
   json["runs"] = result.runs;
-  for (const sim::PlanTarget& target : report.targets) {
-    json["targets"].push_back(sim::to_string(target));
+  for (const PlanTarget& target : report.targets) {
+    json["targets"].push_back(to_string(target));
   }
   for (std::size_t k = 0; k < result.kinds.size(); ++k) {
-    const sim::PlannedKind& kind = result.kinds[k];
+    const PlannedKind& kind = result.kinds[k];
     const bool none = kind.size > report.space.most_nodes;
     json["kinds"].push_back({{"kind", report.space.kinds[k].name()},
                              {"nodes", none ? nlohmann::ordered_json() : nlohmann::ordered_json(kind.size)},
                              {"excluded", kind.excluded},
                              {"settled", kind.settled}});
   }
-  for (const sim::PlannedCandidate& c : result.candidates) {
+  for (const PlannedCandidate& c : result.candidates) {
     nlohmann::ordered_json row = {{"kind", report.space.kinds[c.candidate.kind].name()},
                                   {"nodes", c.candidate.size},
                                   {"gpus", gpus(report, c.candidate)},
@@ -275,7 +275,7 @@ std::string plan_json(const PlanReport& report) {
       row["cost_per_hour"] = c.cost;
     }
     for (std::size_t i = 0; i < c.mean.size(); ++i) {
-      row[sim::plan_metrics()[i].name] = {{"mean", c.mean[i]}, {"half_width", c.half_width[i]}};
+      row[plan_metrics()[i].name] = {{"mean", c.mean[i]}, {"half_width", c.half_width[i]}};
     }
     json["candidates"].push_back(std::move(row));
   }
@@ -285,11 +285,11 @@ std::string plan_json(const PlanReport& report) {
 std::string plan_csv(const PlanReport& report) {
   std::ostringstream text;
   text << "policy,cluster,nodes,gpus,cost_per_hour,seed";
-  for (const sim::PlanMetric& metric : sim::plan_metrics()) {
+  for (const PlanMetric& metric : plan_metrics()) {
     text << "," << metric.name;
   }
   text << "\n" << std::setprecision(10);
-  for (const sim::PlannedCandidate& c : report.result.candidates) {
+  for (const PlannedCandidate& c : report.result.candidates) {
     const ClusterKind& kind = report.space.kinds[c.candidate.kind];
     for (std::size_t i = 0; i < c.runs.size(); ++i) {
       text << "\"" << kind.policy << "\"," << kind.cluster(c.candidate.size) << "," << c.candidate.size << ","
@@ -309,18 +309,18 @@ Error no_plan(const PlanReport& report) {
                         std::to_string(report.space.most_nodes) + " nodes meets the targets" +
                         (report.result.settled ? "" : ", by the means of the runs") + "; the largest:";
   for (std::size_t k = 0; k < report.space.kinds.size(); ++k) {
-    const sim::PlannedCandidate* const largest = report.result.find({k, report.space.most_nodes});
+    const PlannedCandidate* const largest = report.result.find({k, report.space.most_nodes});
     message += "\n  " + report.space.kinds[k].name() + ":";
-    for (const sim::PlanTarget& target : report.targets) {
-      message += " " + std::string(sim::plan_metrics()[target.metric].name) + " " + figure(*largest, target.metric) +
-                 (target.holds(largest->mean[target.metric]) ? " (met)" : " instead of " + sim::to_string(target));
+    for (const PlanTarget& target : report.targets) {
+      message += " " + std::string(plan_metrics()[target.metric].name) + " " + figure(*largest, target.metric) +
+                 (target.holds(largest->mean[target.metric]) ? " (met)" : " instead of " + to_string(target));
     }
   }
   return {.code = ErrorCode::not_found,
           .message = message,
           .file = {},
           .line = 0,
-          .remedy = "Raise the upper end of --nodes, loosen --slo, or add kinds to --search"};
+          .remedy = "Raise the upper end of nodes, loosen the targets, or search more kinds"};
 }
 
-}  // namespace gpusched::cli
+}  // namespace gpusched::sim

@@ -1,13 +1,12 @@
-#include "exact_text.hpp"
-
-#include <algorithm>
 #include <iomanip>
 #include <optional>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
-namespace gpusched::cli {
+#include "gpusched/sim/exact/exact_comparison.hpp"
+
+namespace gpusched::sim {
 
 namespace {
 
@@ -66,7 +65,7 @@ class TextTable {
   std::ostringstream text_;
 };
 
-void add_cost(TextTable& table, const std::string& name, const sim::SnapshotCost& cost, const ExactComparison& all) {
+void add_cost(TextTable& table, const std::string& name, const SnapshotCost& cost, const ExactComparison& all) {
   table.name(name);
   for (const std::int64_t milli :
        {cost.gpus_milli, cost.penalties_milli, cost.moves_milli, cost.rejections_milli, cost.total_milli()}) {
@@ -81,7 +80,7 @@ void add_cost(TextTable& table, const std::string& name, const sim::SnapshotCost
   table.end();
 }
 
-std::string proof_text(const char* name, const sim::SnapshotOptimum& optimum) {
+std::string proof_text(const char* name, const SnapshotOptimum& optimum) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(3) << name << ": " << to_string(optimum.status) << " by " << optimum.solver
        << " in " << std::setprecision(2) << optimum.wall_s << " s, " << optimum.variables << " variables, "
@@ -90,7 +89,7 @@ std::string proof_text(const char* name, const sim::SnapshotOptimum& optimum) {
   return text.str();
 }
 
-Json cost_json(const sim::SnapshotCost& cost) {
+Json cost_json(const SnapshotCost& cost) {
   return {{"gpus_cost", units(cost.gpus_milli)},
           {"penalties_cost", units(cost.penalties_milli)},
           {"moves_cost", units(cost.moves_milli)},
@@ -103,7 +102,7 @@ Json cost_json(const sim::SnapshotCost& cost) {
 
 Json or_null(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
 
-Json optimum_json(const sim::SnapshotOptimum& optimum) {
+Json optimum_json(const SnapshotOptimum& optimum) {
   Json json = {
       {"status", to_string(optimum.status)}, {"solver", optimum.solver}, {"wall_s", optimum.wall_s},
       {"variables", optimum.variables},      {"rows", optimum.rows},     {"bound", units(optimum.bound_milli)}};
@@ -111,7 +110,7 @@ Json optimum_json(const sim::SnapshotOptimum& optimum) {
   return json;
 }
 
-std::string bound_text(const char* name, const sim::AcceptanceBound& bound) {
+std::string bound_text(const char* name, const AcceptanceBound& bound) {
   std::ostringstream text;
   text << "bound " << name << ": ";
   if (bound.solver.empty()) {
@@ -124,7 +123,7 @@ std::string bound_text(const char* name, const sim::AcceptanceBound& bound) {
   return text.str();
 }
 
-Json bound_json(const sim::AcceptanceBound& bound, std::int64_t offered) {
+Json bound_json(const AcceptanceBound& bound, std::int64_t offered) {
   return {{"most", bound.most_weight}, {"offered", offered},    {"acceptance", share(bound.most_weight, offered)},
           {"programs", bound.solves},  {"rows", bound.rows},    {"all_rows_hold", bound.all_rows_hold},
           {"wall_s", bound.wall_s},    {"solver", bound.solver}};
@@ -133,16 +132,9 @@ Json bound_json(const sim::AcceptanceBound& bound, std::int64_t offered) {
 }  // namespace
 
 std::string exact_text(const ExactComparison& comparison) {
-  std::size_t gpus = 0, residents = 0;
-  for (const sim::SnapshotNode& node : comparison.snapshot.nodes) {
-    gpus += node.spec.gpus.size();
-  }
-  for (const sim::SnapshotJob& job : comparison.snapshot.jobs) {
-    residents += job.residence ? 1 : 0;
-  }
   std::ostringstream head;
-  head << gpus << " GPUs on " << comparison.snapshot.nodes.size() << " nodes; " << comparison.snapshot.jobs.size()
-       << " jobs, of which " << residents << " run already\n";
+  head << comparison.gpus << " GPUs on " << comparison.nodes << " nodes; " << comparison.jobs << " jobs, of which "
+       << comparison.residents << " run already\n";
   TextTable table;
   table.head(
       {"", "GPU cost", "penalties", "moves", "rejections", "cost", "GPUs", "moved", "rejected", "gap %", "no moves %"});
@@ -161,8 +153,8 @@ std::string exact_text(const ExactComparison& comparison) {
 
 std::string exact_json(const ExactComparison& comparison) {
   Json json;
-  json["nodes"] = comparison.snapshot.nodes.size();
-  json["jobs"] = comparison.snapshot.jobs.size();
+  json["nodes"] = comparison.nodes;
+  json["jobs"] = comparison.jobs;
   json["optimum"] = optimum_json(comparison.optimum);
   json["without_moves"] = optimum_json(comparison.without_moves);
   json["policies"] = Json::array();
@@ -207,4 +199,4 @@ std::string acceptance_json(const AcceptanceComparison& comparison) {
   return json.dump(2) + "\n";
 }
 
-}  // namespace gpusched::cli
+}  // namespace gpusched::sim
