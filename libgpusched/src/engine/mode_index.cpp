@@ -144,7 +144,9 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
     return;
   }
   Shared& shared = shared_[ordinal];
-  shared = {.memory_mib = shared.memory_mib};
+  const std::int32_t memory_mib = shared.memory_mib;
+  shared = {};
+  shared.memory_mib = memory_mib;
   shared.free_memory_mib = gpu.free_memory_mib;
   shared.limit = 1e9;
   shared.most_mps_pressure = std::numeric_limits<std::int64_t>::max();
