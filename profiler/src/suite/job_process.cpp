@@ -117,7 +117,8 @@ Result<JobProcess> JobProcess::start(const std::filesystem::path& program, const
     close_end(out[0]);
     errno = problem;
     Error error = system_error("cannot start '" + program.string() + "'");
-    error.remedy = "A build with nvcc has it: tools/setup cuda, then cmake -DGPUSCHED_WITH_CUDA=ON; --job names another";
+    error.remedy =
+        "A build with nvcc has it: tools/setup cuda, then cmake -DGPUSCHED_WITH_CUDA=ON; --job names another";
     return error;
   }
   return JobProcess(pid, in[1], out[0], error_file);

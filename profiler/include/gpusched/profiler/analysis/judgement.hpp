@@ -43,11 +43,11 @@ struct Judgement {
 /// The cause of held-out errors that the points point at: the feature that goes with them most, or that none does.
 std::string likely_cause(const Judgement& judgement);
 
-/// A slice as a MIG instance would be: the raw time, held to the instance's share of the memory bandwidth. Modelled, not
-/// measured.
+/// A slice as a MIG instance would be: the raw time, held to the instance's share of the memory bandwidth. Modelled,
+/// not measured.
 struct ModelledSlice {
   std::string job, profile;
-  double raw_speed = 0;       ///< green context, interpolated between SM counts where none is equal
+  double raw_speed = 0;  ///< green context, interpolated between SM counts where none is equal
   double modelled_speed = 0;
   bool interpolated = false;
 };

@@ -28,18 +28,18 @@ struct MeasuredSet {
   PlannedMeasurement planned;           ///< repetition 1
   std::vector<MeasuredTenant> tenants;  ///< one per planned job
   int repetitions = 0;
-  double spread = 0;               ///< largest relative deviation of a repetition's first tenant from the mean
-  std::vector<FlatObject> jobs;    ///< the job lines of all repetitions
-  std::vector<FlatObject> ends;    ///< the end lines
+  double spread = 0;             ///< largest relative deviation of a repetition's first tenant from the mean
+  std::vector<FlatObject> jobs;  ///< the job lines of all repetitions
+  std::vector<FlatObject> ends;  ///< the end lines
 };
 
 /// Of one job alone on the whole GPU.
 struct JobAlone {
   const JobKindInfo* kind = nullptr;
   double step_ms = 0;
-  double engine_active = 1;             ///< u; of NVML's counters, else what the job saw of its own kernels
-  double dram_active = 0;               ///< m; of the counters, else bytes per item over the memory's rate
-  std::optional<double> sm_active{};    ///< w; of the counters alone
+  double engine_active = 1;           ///< u; of NVML's counters, else what the job saw of its own kernels
+  double dram_active = 0;             ///< m; of the counters, else bytes per item over the memory's rate
+  std::optional<double> sm_active{};  ///< w; of the counters alone
   std::optional<double> tensor_active{}, power_w{}, sm_clock_mhz{};
   bool counters = false;  ///< u and m are of NVML's counters
   double flops_per_s = 0, bytes_per_s = 0;

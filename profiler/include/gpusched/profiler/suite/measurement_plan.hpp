@@ -33,7 +33,7 @@ struct PlannedJob {
 /// "time_slice decode-8@0.5 2*stream", "slice:16 conv", "mig:1g.10gb conv repetition=2".
 struct PlannedMeasurement {
   Way way = Way::alone;
-  int sms = 0;              ///< of a slice
+  int sms = 0;                ///< of a slice
   std::string mig_profile{};  ///< of mig
   std::vector<PlannedJob> jobs{};
   double seconds = default_seconds;
