@@ -27,7 +27,8 @@ class SamplerTest : public testing::Test {
 
 TEST_F(SamplerTest, KeepsItsPeriodWithoutDrift) {
   const auto library = open(R"({"gpus": [{"model": "H100-80GB-SXM5",
-      "timeline": [{"at_s": 0, "power_w": 300, "engine_active": 0.5}]}]})");
+      "timeline": [{"at_s": 0, "power_w": 300, "engine_active": 0.5, "sm_active": 0.4, "sm_occupancy": 0.3,
+                    "tensor_active": 0.2, "dram_active": 0.1, "pcie_tx_mib_s": 1, "pcie_rx_mib_s": 1}]}]})");
   ASSERT_TRUE(library.ok()) << library.error().to_string();
   const auto machine = list_devices(library.value());
   ASSERT_TRUE(machine.ok());

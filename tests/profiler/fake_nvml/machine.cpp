@@ -63,13 +63,13 @@ nvmlReturn_t FakeGpu::create(MigProfileId profile, int start, nvmlGpuInstance_st
   if (!mig_enabled) {
     return NVML_ERROR_NOT_SUPPORTED;
   }
+  if (start >= 0 && !placement_at(profile, static_cast<unsigned>(start))) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
   const MigProfile& row = model->profiles[profile.value];
   // A label such as +me is the hardware of another profile, capped per GPU.
   if (row.max_instances && instances_of(profile) >= *row.max_instances) {
     return NVML_ERROR_INSUFFICIENT_RESOURCES;
-  }
-  if (start >= 0 && !placement_at(profile, static_cast<unsigned>(start))) {
-    return NVML_ERROR_INVALID_ARGUMENT;
   }
   for (const MigPlacement& place : lattice->placements_of(lattice->shape_of(profile))) {
     const int place_index = *placement_at(profile, static_cast<unsigned>(place.range.start));
