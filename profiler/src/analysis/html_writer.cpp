@@ -27,7 +27,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .scroll { overflow-x: auto; } .beside { display: flex; flex-wrap: wrap; gap: 12px 28px; align-items: flex-start; }
 table { border-collapse: collapse; font-size: 14px; } th, td { padding: 3px 10px; text-align: right;
   border-bottom: 1px solid var(--line); white-space: nowrap; } th { color: var(--muted); font-size: 13px; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 11em; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--muted); font-size: 12px; }
 svg .grid { stroke: var(--line); } svg .equal { stroke: var(--muted); }
 svg .fit { fill: none; stroke: var(--fit); stroke-width: 1.5; } svg .held { fill: var(--held); fill-opacity: 0.7; }
