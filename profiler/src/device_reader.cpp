@@ -11,7 +11,7 @@ namespace {
 
 using namespace nvml;
 
-constexpr TimeNs least_gpm_window = ns_per_s / 10;
+constexpr std::chrono::milliseconds least_gpm_window(100);
 
 std::int64_t to_mib(unsigned long long bytes) { return static_cast<std::int64_t>(bytes >> 20U); }
 
@@ -105,7 +105,7 @@ Result<DeviceSample> DeviceReader::read(TimeNs now, const IsOfJob& is_of_job) {
   }
   read_memory(sample);
   read_processes(sample, is_of_job);
-  read_gpm(sample, now);
+  read_gpm(sample);
   if (!lost_.ok()) {
     return lost_.error();
   }
@@ -202,14 +202,16 @@ void DeviceReader::read_processes(DeviceSample& sample, const IsOfJob& is_of_job
   }
 }
 
-void DeviceReader::read_gpm(DeviceSample& sample, TimeNs now) {
-  if (!gpm_ || (gpm_has_last_ && now - gpm_last_at_ <= least_gpm_window)) {
+void DeviceReader::read_gpm(DeviceSample& sample) {
+  // From the end of one call to the begin of the next: other calls, and a busy machine, may come in between.
+  if (!gpm_ || (gpm_has_last_ && std::chrono::steady_clock::now() - gpm_last_at_ <= least_gpm_window)) {
     return;
   }
   const bool taken = device_.instance
                          ? ask("activity", "nvmlGpmMigSampleGet", nvml_.gpm_mig_sample_get, device_.gpu,
                                device_.instance->gpu_instance, gpm_next_)
                          : ask("activity", "nvmlGpmSampleGet", nvml_.gpm_sample_get, device_.gpu, gpm_next_);
+  const auto taken_at = std::chrono::steady_clock::now();
   if (!taken) {
     gpm_has_last_ = false;  // a window must not reach over what could not be read
     return;
@@ -218,7 +220,7 @@ void DeviceReader::read_gpm(DeviceSample& sample, TimeNs now) {
     compute_gpm(sample);
   }
   std::swap(gpm_last_, gpm_next_);
-  gpm_last_at_ = now;
+  gpm_last_at_ = taken_at;
   gpm_has_last_ = true;
 }
 

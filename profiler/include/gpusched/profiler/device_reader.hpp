@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -32,7 +33,7 @@ class DeviceReader {
   void read_gpu(DeviceSample& sample);
   void read_memory(DeviceSample& sample);
   void read_processes(DeviceSample& sample, const IsOfJob& is_of_job);
-  void read_gpm(DeviceSample& sample, TimeNs now);
+  void read_gpm(DeviceSample& sample);
   void compute_gpm(DeviceSample& sample);
   bool start_gpm();
 
@@ -46,7 +47,7 @@ class DeviceReader {
   Status lost_;
   bool gpm_ = false;
   bool gpm_has_last_ = false;
-  TimeNs gpm_last_at_ = 0;
+  std::chrono::steady_clock::time_point gpm_last_at_{};
   nvml::nvmlGpmSample_t gpm_last_{}, gpm_next_{};
 };
 
