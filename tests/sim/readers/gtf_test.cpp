@@ -401,7 +401,7 @@ TEST(GtfProfilesTest, BadProfilesAreErrorsThatNameFileAndProfile) {
     return status.ok() ? Error{} : status.error();
   };
   EXPECT_EQ(refusal("{\"version\":1,\"profiles\":[").code, ErrorCode::data_loss);
-  EXPECT_EQ(refusal("{\"version\":2,\"profiles\":[]}").code, ErrorCode::unsupported);
+  EXPECT_EQ(refusal("{\"version\":3,\"profiles\":[]}").code, ErrorCode::unsupported);
   const Error deep = refusal(profiles_text(std::string(1'000'000, '[') + std::string(1'000'000, ']')));
   EXPECT_NE(deep.message.find("levels deep"), std::string::npos) << deep.message;
   std::string above_one = service_profile;
