@@ -1,5 +1,4 @@
-#include <fstream>
-#include <iterator>
+#include <algorithm>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -20,10 +19,9 @@ constexpr const char* examples = R"(Examples:
 
 It ends with the process, or at Ctrl-C, which leaves the process alone.)";
 
-/// A file of /proc whose parts end with zero bytes; empty where it may not be read.
-std::vector<std::string> zero_ended(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+/// The parts of a file of /proc/PID that end with zero bytes.
+std::vector<std::string> zero_ended(int pid, const char* file) {
+  const std::string text = process_text(pid, file);
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\0', begin), text.size());
@@ -35,7 +33,7 @@ std::vector<std::string> zero_ended(const std::string& path) {
 
 std::optional<std::string> visible_to(int pid) {
   constexpr std::string_view key = "CUDA_VISIBLE_DEVICES=";
-  for (const std::string& entry : zero_ended("/proc/" + std::to_string(pid) + "/environ")) {
+  for (const std::string& entry : zero_ended(pid, "environ")) {
     if (entry.starts_with(key)) {
       return entry.substr(key.size());
     }
@@ -49,12 +47,11 @@ Result<int> watch(MeasureArguments& arguments, int pid) {
     return process.error();
   }
   std::string command;
-  for (const std::string& word : zero_ended("/proc/" + std::to_string(pid) + "/cmdline")) {
+  for (const std::string& word : zero_ended(pid, "cmdline")) {
     command += (command.empty() ? "" : " ") + word;
   }
-  std::ifstream name_file("/proc/" + std::to_string(pid) + "/comm");
-  std::string name;
-  std::getline(name_file, name);
+  std::string name = process_text(pid, "comm");
+  name.resize(std::min(name.find('\n'), name.size()));
   if (const Status good = prepare(arguments, name); !good) {
     return good.error();
   }

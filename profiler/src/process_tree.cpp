@@ -1,10 +1,10 @@
 #include "gpusched/profiler/process_tree.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -16,9 +16,19 @@ constexpr int deepest = 1000;  // a chain of parents that a pid used again turne
 
 }  // namespace
 
+std::string process_text(int pid, const char* file) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/" + file, std::ios::binary);
+  std::string text;
+  std::array<char, 4096> block{};
+  // Not by an iterator over the buffer, which throws when the process ends between open and read.
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  return text;
+}
+
 std::optional<ProcessStat> process_stat(int pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat", std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string text = process_text(pid, "stat");
   // "PID (NAME) STATE PARENT ...": the name may hold spaces and brackets.
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) {

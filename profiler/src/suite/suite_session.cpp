@@ -74,7 +74,13 @@ Result<std::string> read_text(const std::string& path) {
   if (!in) {
     return Error{.code = ErrorCode::not_found, .message = "no such file", .file = path, .line = 0, .remedy = {}};
   }
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (in.bad() || !text) {  // a folder, or an empty file
+    return Error{
+        .code = ErrorCode::invalid_argument, .message = "nothing to read", .file = path, .line = 0, .remedy = {}};
+  }
+  return text.str();
 }
 
 /// One run of the suite over its plan.

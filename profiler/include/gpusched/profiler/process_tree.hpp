@@ -3,9 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace gpusched::profiler {
+
+/// All of /proc/PID/FILE; empty where it may not be read, or the process is no more.
+std::string process_text(int pid, const char* file);
 
 /// What /proc/PID/stat says of a process.
 struct ProcessStat {
