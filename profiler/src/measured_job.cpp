@@ -36,8 +36,7 @@ std::string memory_reason(const MeasuredJob& measured, const std::map<std::strin
                                          : "the driver does not tell how much memory a process uses";
   }
   return "no process of the job was seen on the device. In a container NVML gives the host's pids: share the host's "
-         "PID "
-         "namespace";
+         "PID namespace";
 }
 
 }  // namespace

@@ -6,28 +6,11 @@
 #include <cmath>
 #include <cstdint>
 
+#include "gpusched/base/json_string.hpp"
+
 namespace gpusched::suite {
 
 namespace {
-
-void append_quoted(std::string& out, std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += digits[byte >> 4];
-      out += digits[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 void append_number(std::string& out, double value) {
   GPUSCHED_CHECK(std::isfinite(value), "a number of a line is finite");
@@ -251,10 +234,10 @@ std::string FlatObject::line() const {
     if (out.size() > 1) {
       out += ", ";
     }
-    append_quoted(out, key);
+    append_json_string(key, out);
     out += ": ";
     if (const auto* text = std::get_if<std::string>(&value)) {
-      append_quoted(out, *text);
+      append_json_string(*text, out);
     } else if (const auto* number = std::get_if<double>(&value)) {
       append_number(out, *number);
     } else {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gpusched/base/json_string.hpp"
 #include "gpusched/io/job_profile_json.hpp"
 #include "gpusched/sim/readers/gtf.hpp"
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gpusched/base/json_string.hpp"
+
 namespace gpusched::sim {
 
 /// Called by the parser for each token. The parser keeps its own stack, so depth costs it nothing; we stop at two,
@@ -140,25 +142,6 @@ bool JsonLine::parse(std::string_view text) {
 std::string_view JsonLine::find(std::string_view key) const {
   const auto place = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
   return place == entries_.end() ? std::string_view() : std::string_view(place->value);
-}
-
-void append_json_string(std::string_view text, std::string& out) {
-  static constexpr std::string_view hex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += hex[byte >> 4];
-      out += hex[byte & 15U];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
 }
 
 bool is_json_number(std::string_view text) {

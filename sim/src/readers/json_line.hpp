@@ -34,9 +34,6 @@ class JsonLine {
   std::string problem_;
 };
 
-/// Appends `text` as a JSON string.
-void append_json_string(std::string_view text, std::string& out);
-
 /// Whether JSON can hold `text` as a number that is read back as the same text.
 bool is_json_number(std::string_view text);
 
