@@ -15,9 +15,14 @@ namespace gpusched::test {
 /// Random GPUs, job profiles and jobs that state intent, the same for equal seeds.
 class RandomModeCluster {
  public:
-  explicit RandomModeCluster(std::uint64_t seed, const std::string& policy = "auto")
+  explicit RandomModeCluster(std::uint64_t seed, const std::string& policy = "auto", ReshapeOptions reshape = {})
       : draws_(seed, StreamPurpose::request),
-        engine_(Engine::create({.policy = parse_policy(policy).value(), .seed = seed, .target = {}}).value()) {
+        engine_(Engine::create({.policy = parse_policy(policy).value(),
+                                .seed = seed,
+                                .target = {},
+                                .preemption = true,
+                                .reshape = reshape})
+                    .value()) {
     for (std::uint32_t i = 0; i < profile_count; ++i) {
       observe({0, ProfileLoaded{random_profile("p" + std::to_string(i))}});
     }
@@ -73,14 +78,18 @@ class RandomModeCluster {
     return request;
   }
 
-  /// A job arrives; it starts where there is a place. Returns the decision.
+  /// A job arrives; it starts where there is a place, or where a move makes one. Returns the decision.
   Decision arrive(const GpuRequest& request) {
     const RequestClassId id = engine_.intern(request);
     const PodId pod{pods_++};
     observe({0, PodSubmitted{pod, id, 0}});
     const Decision decision = engine_.decide(id, 0);
-    if (const auto* bind = std::get_if<Bind>(&decision)) {
-      observe({0, Reserved{pod, bind->candidate}});
+    if (const auto* reshape = std::get_if<ReshapeThenBind>(&decision)) {
+      observe({0, PodMoved{reshape->move}});
+    }
+    const Candidate* place = std::holds_alternative<PreemptThenBind>(decision) ? nullptr : candidate_of(decision);
+    if (place != nullptr) {
+      observe({0, PodBound{pod, *place, 0}});
       running_.push_back(pod);
     } else {
       observe({0, PodFinished{pod, 0}});

@@ -63,13 +63,16 @@ sim::Trace make_trace(const Cell& cell, const World& world, std::uint64_t seed) 
       .value();
 }
 
-ExecutionSummary run(const sim::Trace& trace, const std::string& policy, const World& world, std::uint64_t seed) {
+/// `moves`: a job that finds no place may have one pod moved.
+ExecutionSummary run(const sim::Trace& trace, const std::string& policy, const World& world, std::uint64_t seed,
+                     bool moves = false) {
   sim::SimulationOptions options;
   options.policy = parse_policy(policy).value();
   options.seed = seed;
   options.queue = sim::QueueDiscipline::lines;
   options.preemption = false;
   options.execution.slowdown_error = world.slowdown_error;
+  options.reshape.rules.one_move_on_block = moves;
   const auto result = sim::simulate(trace, options);
   GPUSCHED_CHECK(result.ok(), result.ok() ? "" : result.error().to_string());
   return result.value().summary.execution.value();
@@ -237,6 +240,7 @@ int main(int argc, char** argv) {
        {"settings", "200", "random static pools tried per cell and guard, on tuning seeds 101 to 104"},
        {"pools", "", "file with the pools of each cell, one 'MIX LOAD GUARD POLICY' a line; written after a search"},
        {"policy", "auto", "the policy that is judged"},
+       {"moves", "1", "0: nobody is moved for a job that finds no place"},
        {"baselines", "1", "0: pools alone"}});
   if (const auto exit_code = arguments.parse(argc, argv)) {
     return *exit_code;
@@ -278,6 +282,7 @@ int main(int argc, char** argv) {
     }
   }
   const bool with_baselines = arguments.text("baselines") != "0";
+  const bool moves = arguments.text("moves") != "0";
   for (const World& world : worlds) {
     Claims claims;
     for (const Cell& cell : cells) {
@@ -305,7 +310,7 @@ int main(int argc, char** argv) {
         }
         for (std::size_t p = 0; p < policies.size(); ++p) {
           const bool is_cut = p >= 3 && baselines[p - 3].sharing == NodeSharing::mig;
-          runs[p].by_seed[i] = run(is_cut ? cut : trace, policies[p], world, seed);
+          runs[p].by_seed[i] = run(is_cut ? cut : trace, policies[p], world, seed, p == 0 && moves);
         }
       });
       std::vector<Runs> fixed;

@@ -68,9 +68,11 @@ void DecisionRecorder::on_decision(const Engine&, TimeNs now, std::span<const Po
     if (const auto* bind = std::get_if<Bind>(&decision)) {
       row.cost = bind->cost;
       row.runner_up = bind->runner_up;
-      row.mode = bind->mode;
     } else if (const auto* reshape = std::get_if<ReshapeThenBind>(&decision)) {
       row.cost = reshape->cost;
+    }
+    if (const ModeVerdict* mode = mode_of(decision)) {
+      row.mode = *mode;
     }
     row.reason = sim::main_reason(decision);
     rows.push_back(std::move(row));

@@ -85,6 +85,7 @@ class Replay {
   struct Move {
     PodMove move;
     Candidate freed;  // where the unit goes
+    std::optional<ModeVerdict> mode{};  // how, where the mode was chosen
     std::uint32_t unit = no_unit;
     std::uint32_t run = 0;  // of the unit when the move began
     bool waited = false;    // the unit was in the queue before

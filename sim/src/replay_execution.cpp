@@ -96,8 +96,8 @@ void Replay::start_execution(std::uint32_t job, std::span<const Decision> decisi
   TimeNs setup_ns = 0;
   for (const Decision& decision : decisions) {
     places_.push_back(*candidate_of(decision));
-    if (const auto* bind = std::get_if<Bind>(&decision); bind != nullptr && bind->mode) {
-      setup_ns = std::max(setup_ns, bind->mode->setup_ns);
+    if (const ModeVerdict* mode = mode_of(decision)) {
+      setup_ns = std::max(setup_ns, mode->setup_ns);
     }
   }
   execution_->started(job, places_, now_, now_ + setup_ns);

@@ -18,7 +18,7 @@ void Replay::begin_move(std::uint32_t unit, const ReshapeThenBind& decision, boo
   const PodMove& move = decision.move;
   const Candidate& freed = decision.candidate;
   // Nobody else may take what becomes free.
-  start_move({.move = move, .freed = freed, .unit = unit, .run = units_[unit].run, .waited = waited});
+  start_move({.move = move, .freed = freed, .mode = decision.mode, .unit = unit, .run = units_[unit].run, .waited = waited});
   observe({now_, GpuHeld{.node = freed.node, .gpu = freed.gpus[0].gpu}});
   meter_.update(engine_.state(), freed.node);
   if (options_.reshape.rules.actuation == Actuation::drain_gpu) {
@@ -82,6 +82,7 @@ void Replay::start_after_move(const Move& ended, bool failed) {
       state.check_placement(request_of(ended.unit), ended.freed, {}).ok()) {
     Bind bind;
     bind.candidate = ended.freed;
+    bind.mode = ended.mode;
     decisions_.assign(1, bind);
     start(ended.unit, decisions_);
   } else if (options_.queue == QueueDiscipline::reject) {
@@ -103,10 +104,8 @@ void Replay::settle_moved(const PodMove& move, ReshapeTrigger trigger) {
   meter_.update(engine_.state(), move.to.node);
   const std::uint32_t unit = unit_of_pod_[move.pod.value];
   const bool restarts = options_.reshape.delay_ns > 0 && request_of(unit).job_class == JobClass::batch;
-  if (executed_job(unit) != not_executed) {
-    pause(unit, now_);  // it goes on at its new place
-  } else if (restarts) {
-    pause(unit, now_ + options_.reshape.restart_ns);
+  if (restarts || executed_job(unit) != not_executed) {  // the latter goes on at its new place
+    pause(unit, now_ + (restarts ? options_.reshape.restart_ns : 0));
   }
   result_.summary.reshape_restarts += restarts ? 1 : 0;
 }

@@ -133,17 +133,17 @@ void expect_rules_hold(const ClusterState& state) {
 }
 
 /// Nobody on the newcomer's GPU is slowed more than it tolerates, and an instance is large and fast enough.
-void expect_newcomer_breaks_no_limit(const ClusterState& state, const Bind& bind, const GpuRequest& request) {
-  const GpuAssignment& part = bind.candidate.gpus[0];
+void expect_newcomer_breaks_no_limit(const ClusterState& state, const Candidate& place, const GpuRequest& request) {
+  const GpuAssignment& part = place.gpus[0];
   if (part.range.size > 0) {
-    const GpuModel& model = gpu_model(state.node(bind.candidate.node).spec.gpus[0].model);
+    const GpuModel& model = gpu_model(state.node(place.node).spec.gpus[0].model);
     EXPECT_GE(model.profiles[part.profile.value].memory_mib.value_or(0), footprint_mib(state, request) + context_mib);
   }
   if (part.sharing == PartitionSharing::exclusive) {
     return;
   }
-  const std::vector<PodId> tenants = part.takes_turns() ? tenants_of_instance(state, bind.candidate.node, part)
-                                                        : tenants_of(state, bind.candidate.node, part.gpu);
+  const std::vector<PodId> tenants = part.takes_turns() ? tenants_of_instance(state, place.node, part)
+                                                        : tenants_of(state, place.node, part.gpu);
   const std::vector<double> slowdowns = slowdowns_of(state, tenants, part);
   for (std::size_t i = 0; i < tenants.size(); ++i) {
     const double tolerated = state.request(state.pod(tenants[i])->request).max_slowdown;
@@ -176,7 +176,7 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhateverComes) {
       step(cluster, [&](const GpuRequest& request) {
         const Decision decision = cluster.arrive(request);
         if (const auto* bind = std::get_if<Bind>(&decision)) {
-          expect_newcomer_breaks_no_limit(cluster.engine().state(), *bind, request);
+          expect_newcomer_breaks_no_limit(cluster.engine().state(), bind->candidate, request);
           const GpuAssignment& part = bind->candidate.gpus[0];
           shared[part.sharing] += part.range.size == 0 ? 1 : 0;
         }
@@ -209,7 +209,7 @@ TEST(ModeChoicePropertyTest, HardRulesHoldOnTimeSlicedInstances) {
       const ClusterState& state = cluster.engine().state();
       if (const auto* bind = std::get_if<Bind>(&decision)) {
         const GpuAssignment& part = bind->candidate.gpus[0];
-        expect_newcomer_breaks_no_limit(state, *bind, request);
+        expect_newcomer_breaks_no_limit(state, bind->candidate, request);
         joined += part.takes_turns() && tenants_of_instance(state, bind->candidate.node, part).size() > 1 ? 1 : 0;
         stayed_alone += part.range.size > 0 && request.isolation != Isolation::none ? 1 : 0;
       }
@@ -219,6 +219,37 @@ TEST(ModeChoicePropertyTest, HardRulesHoldOnTimeSlicedInstances) {
   }
   EXPECT_GT(joined, 100);
   EXPECT_GT(stayed_alone, 100);
+}
+
+TEST(ModeChoicePropertyTest, HardRulesHoldWhenPodsAreMovedForOthers) {
+  std::map<std::pair<PartitionSharing, bool>, int> moved_to;  // by sharing, and whether to an instance
+  for (std::uint64_t stream = 0; stream < streams; ++stream) {
+    SCOPED_TRACE("stream " + std::to_string(stream));
+    RandomModeCluster cluster(stream, "auto:class_lead=1", {.one_move_on_block = true, .cooldown_ns = 0});
+    for (int i = 0; i < steps; ++i) {
+      step(cluster, [&](const GpuRequest& request) {
+        const Decision decision = cluster.arrive(request);
+        const auto* reshape = std::get_if<ReshapeThenBind>(&decision);
+        if (reshape == nullptr) {
+          return;
+        }
+        const ClusterState& state = cluster.engine().state();
+        const GpuRequest& moved = state.request(state.pod(reshape->move.pod)->request);
+        EXPECT_TRUE(moved.job_class == JobClass::always_on || moved.job_class == JobClass::batch);
+        EXPECT_FALSE(reshape->move.from.gpus[0].takes_turns());
+        EXPECT_TRUE(reshape->mode.has_value());
+        expect_newcomer_breaks_no_limit(state, reshape->candidate, request);
+        expect_newcomer_breaks_no_limit(state, reshape->move.to, moved);
+        const GpuAssignment& part = reshape->move.to.gpus[0];
+        ++moved_to[{part.sharing, part.range.size > 0}];
+      });
+      expect_rules_hold(cluster.engine().state());
+    }
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT((moved_to[{PartitionSharing::exclusive, true}]), 20);
+  EXPECT_GT((moved_to[{PartitionSharing::time_slice, false}]), 20);
+  EXPECT_GT((moved_to[{PartitionSharing::mps, false}]), 20);
 }
 
 TEST(ModeChoicePropertyTest, TheUsersOwnModeWins) {

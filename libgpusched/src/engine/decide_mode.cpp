@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "engine/caches.hpp"
 
@@ -53,10 +52,7 @@ Decision Engine::decide_mode(RequestClassId request, std::optional<std::span<con
   Bind bind;
   bind.candidate = search.placement(*best);
   bind.cost = best->cost;
-  bind.mode = ModeVerdict{.mode = best->mode,
-                          .slowdown_milli = std::llround(best->slowdown * 1000.0),
-                          .setup_ns = std::llround(best->setup_s * static_cast<double>(ns_per_s)),
-                          .runner_up = {}};
+  bind.mode = verdict(*best);
   if (second != nullptr) {
     bind.runner_up = {.node = state_.gpu_at(second->ordinal).first, .cost = second->cost};
     bind.mode->runner_up = second->mode;

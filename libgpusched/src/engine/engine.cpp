@@ -50,16 +50,16 @@ Status Engine::observe(const Event& event) {
 Decision Engine::decide(RequestClassId request, TimeNs now, std::optional<std::span<const NodeId>> scope) {
   Decision decision = decide_without_eviction(request, scope);
   const GpuRequest& wanted = state_.request(request);  // deciding may number a request, which moves them all
-  if (std::holds_alternative<Wait>(decision) && options_.reshape.one_move_on_block && !wanted.mig_profile.empty() &&
-      wanted.num_gpu == 1) {
+  const auto* const wait = std::get_if<Wait>(&decision);
+  const bool has_its_share =
+      wait != nullptr && wait->reasons[static_cast<std::size_t>(RejectReason::class_over_share)] > 0;
+  const bool one_part = (!wanted.mig_profile.empty() && wanted.num_gpu == 1) || chooses_mode(request);
+  if (wait != nullptr && !has_its_share && options_.reshape.one_move_on_block && one_part) {
     if (auto move = find_move(request, now, scope)) {  // before preemption: nobody loses work
       return *std::move(move);
     }
   }
   const auto held = state_.held_by_priority();
-  const auto* const wait = std::get_if<Wait>(&decision);
-  const bool has_its_share =
-      wait != nullptr && wait->reasons[static_cast<std::size_t>(RejectReason::class_over_share)] > 0;
   if (wait != nullptr && !has_its_share && options_.preemption && !held.empty() &&
       held.front().first < wanted.priority) {
     if (auto preemption = find_preemption(request, scope)) {
@@ -202,6 +202,15 @@ const Candidate* candidate_of(const Decision& decision) {
   }
   const auto* preempt = std::get_if<PreemptThenBind>(&decision);
   return preempt != nullptr ? &preempt->candidate : nullptr;
+}
+
+const ModeVerdict* mode_of(const Decision& decision) {
+  const auto* bind = std::get_if<Bind>(&decision);
+  const auto* reshape = std::get_if<ReshapeThenBind>(&decision);
+  const std::optional<ModeVerdict>* mode = bind != nullptr      ? &bind->mode
+                                           : reshape != nullptr ? &reshape->mode
+                                                                : nullptr;
+  return mode != nullptr && mode->has_value() ? &**mode : nullptr;
 }
 
 const char* outcome_name(const Decision& decision) {

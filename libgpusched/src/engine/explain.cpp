@@ -34,8 +34,8 @@ constexpr std::array<BarRow, mode_bar_count> bar_rows = {{
 
 Answer answer_of(const ClusterState& state, const Decision& decision) {
   Answer answer{.outcome = outcome_name(decision), .mode = {}, .mig_profile = {}};
-  if (const auto* bind = std::get_if<Bind>(&decision); bind != nullptr && bind->mode) {
-    answer.mode = bind->mode->mode;
+  if (const ModeVerdict* mode = mode_of(decision)) {
+    answer.mode = mode->mode;
   }
   const Candidate* const place = candidate_of(decision);
   if (place != nullptr && !place->gpus.empty() && place->gpus[0].profile.valid()) {

@@ -143,14 +143,21 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   if (!time_slice && !mps) {
     return;
   }
-  Shared& shared = shared_[ordinal];
-  const std::int32_t memory_mib = shared.memory_mib;
-  shared = {};
+  shared_[ordinal] = shared_by(state, demands, state.tenants(ref.node, ref.gpu),
+                               mps ? ModeKind::mps : ModeKind::time_slice, shared_[ordinal].memory_mib,
+                               static_cast<std::int32_t>(gpu.free_memory_mib));
+}
+
+ModeIndex::Shared ModeIndex::shared_by(const ClusterState& state, ModeDemands& demands,
+                                       std::span<const RequestClassId> tenants, ModeKind mode, std::int32_t memory_mib,
+                                       std::int32_t free_memory_mib) const {
+  const bool mps = mode == ModeKind::mps;
+  Shared shared;
   shared.memory_mib = memory_mib;
-  shared.free_memory_mib = gpu.free_memory_mib;
+  shared.free_memory_mib = free_memory_mib;
   shared.limit = 1e9;
   shared.most_mps_pressure = std::numeric_limits<std::int64_t>::max();
-  for (const RequestClassId tenant : state.tenants(ref.node, ref.gpu)) {
+  for (const RequestClassId tenant : tenants) {
     const ModeDemand& demand = demands.of(state, tenant);
     shared.load += mps ? demand.mps_load : demand.time_slice_load;
     shared.limit = std::min(shared.limit, mps ? demand.mps_limit : demand.time_slice_limit);
@@ -159,15 +166,17 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
     shared.most_mps_pressure = std::min(shared.most_mps_pressure, demand.most_mps_pressure);
     ++shared.tenants;
   }
-  if (time_slice && rules_.guard == ModeGuard::slowdown) {
-    find_room(state, demands, ref, shared);
+  if (!mps && rules_.guard == ModeGuard::slowdown) {
+    find_room(state, demands, tenants, shared);
   }
-  shared.headroom = headroom(shared, mps ? ModeKind::mps : ModeKind::time_slice);
+  shared.headroom = headroom(shared, mode);
+  return shared;
 }
 
-void ModeIndex::find_room(const ClusterState& state, ModeDemands& demands, GpuRef ref, Shared& shared) {
+void ModeIndex::find_room(const ClusterState& state, ModeDemands& demands, std::span<const RequestClassId> tenants,
+                          Shared& shared) {
   shared.closed_room = shared.service_room = std::numeric_limits<double>::max();
-  for (const RequestClassId tenant : state.tenants(ref.node, ref.gpu)) {
+  for (const RequestClassId tenant : tenants) {
     const ModeDemand& demand = demands.of(state, tenant);
     PartitionLoad others = shared.sum;
     others -= demand.adds;
@@ -227,6 +236,23 @@ const ModeValue& ModeIndex::value(std::uint16_t model) {
   return *values_[model];
 }
 
+ModeIndex::InstanceOption ModeIndex::best_place(std::uint16_t model, int shape, std::uint16_t occupancy) {
+  const MigLattice& lattice = MigLattice::of(GpuModelId{model});
+  InstanceOption best{.value_lost = 2.0, .start = -1};
+  for (const MigPlacement& place : lattice.placements_of(shape)) {
+    if ((place.range.mask() & occupancy) != 0) {
+      continue;
+    }
+    const auto after = static_cast<std::uint16_t>(occupancy | place.range.mask());
+    const double lost = value(model).of_cut(occupancy) - value(model).of_cut(after);
+    if (lost < best.value_lost) {
+      best.value_lost = lost;
+      best.start = place.range.start;
+    }
+  }
+  return best;
+}
+
 const std::vector<ModeIndex::InstanceOption>& ModeIndex::instance_options(const GpuIndex& gpus, std::uint16_t model,
                                                                           int shape) {
   const MigLattice& lattice = MigLattice::of(GpuModelId{model});
@@ -246,22 +272,11 @@ const std::vector<ModeIndex::InstanceOption>& ModeIndex::instance_options(const 
     if (bucket.model != model) {
       continue;
     }
-    InstanceOption best{.value_lost = 2.0};
-    for (const MigPlacement& place : lattice.placements_of(shape)) {
-      if ((place.range.mask() & bucket.occupancy) != 0) {
-        continue;
-      }
-      const auto after = static_cast<std::uint16_t>(bucket.occupancy | place.range.mask());
-      const double lost = value(model).of_cut(bucket.occupancy) - value(model).of_cut(after);
-      if (lost < best.value_lost) {
-        best = {.value_lost = lost,
-                .free_units = free_units(lattice, bucket.occupancy),
-                .bucket = static_cast<std::int32_t>(i),
-                .start = place.range.start,
-                .idle = bucket.occupancy == 0};
-      }
-    }
-    if (best.value_lost < 2.0) {
+    InstanceOption best = best_place(model, shape, bucket.occupancy);
+    if (best.start >= 0) {
+      best.free_units = free_units(lattice, bucket.occupancy);
+      best.bucket = static_cast<std::int32_t>(i);
+      best.idle = bucket.occupancy == 0;
       options.push_back(best);
     }
   }

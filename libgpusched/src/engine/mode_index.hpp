@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -80,6 +81,11 @@ class ModeIndex {
   /// GPU models that occur.
   const std::vector<std::uint16_t>& models() const { return models_; }
   std::uint32_t gpu_count() const { return static_cast<std::uint32_t>(shared_.size()); }
+  /// A device with these tenants.
+  Shared shared_by(const ClusterState& state, ModeDemands& demands, std::span<const RequestClassId> tenants,
+                   ModeKind mode, std::int32_t memory_mib, std::int32_t free_memory_mib) const;
+  /// Where a shape loses least on a GPU so occupied; start < 0: it fits nowhere.
+  InstanceOption best_place(std::uint16_t model, int shape, std::uint16_t occupancy);
   /// Where a shape may go on a model, least value lost first, then the fewest free units.
   const std::vector<InstanceOption>& instance_options(const GpuIndex& gpus, std::uint16_t model, int shape);
   const ModeValue& value(std::uint16_t model);
@@ -94,7 +100,8 @@ class ModeIndex {
   void start_log();
   void rebuild(ClusterState& state, ModeDemands& demands);
   void refresh(const ClusterState& state, ModeDemands& demands, GpuRef gpu);
-  static void find_room(const ClusterState& state, ModeDemands& demands, GpuRef gpu, Shared& shared);
+  static void find_room(const ClusterState& state, ModeDemands& demands, std::span<const RequestClassId> tenants,
+                        Shared& shared);
   void refresh_instances(const ClusterState& state, ModeDemands& demands, GpuRef gpu, std::uint32_t ordinal);
   static void set(IndexBitset& members, std::uint32_t ordinal, bool in);
 

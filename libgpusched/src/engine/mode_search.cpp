@@ -38,16 +38,25 @@ std::string_view to_string(ModeKind mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-void ModeSearch::start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope) {
+ModeVerdict verdict(const ModeCandidate& chosen) {
+  return {.mode = chosen.mode,
+          .slowdown_milli = std::llround(chosen.slowdown * 1000.0),
+          .setup_ns = std::llround(chosen.setup_s * static_cast<double>(ns_per_s)),
+          .runner_up = {}};
+}
+
+void ModeSearch::start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope,
+                       std::uint32_t but) {
   state_ = &state;
   request_ = request;
   demand_ = &demands_.of(*state_, request);
   in_scope_ = in_scope;
+  but_ = but;
   best_ = {};
   reasons_ = {};
   lacked_host_ = false;
   const GpuRequest& wanted = state_->request(request);
-  checks_nodes_ = in_scope != nullptr || wanted.cpu_milli > 0 || wanted.memory_mib > 0;
+  checks_nodes_ = in_scope != nullptr || but != none || wanted.cpu_milli > 0 || wanted.memory_mib > 0;
   for (std::uint32_t shape = 0; shape < state_->shapes().size() && !checks_nodes_; ++shape) {
     checks_nodes_ = state_->shapes()[shape].sharing != NodeSharing::any ||
                     filter_.static_reason(*state_, request, shape) != RejectReason::none;
@@ -115,7 +124,7 @@ RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
   }
   const auto [id, device] = state_->gpu_at(ordinal);
   const Node& node = state_->node(id);
-  if (in_scope_ != nullptr && (*in_scope_)[id.value] == 0) {
+  if (ordinal == but_ || (in_scope_ != nullptr && (*in_scope_)[id.value] == 0)) {
     return RejectReason::out_of_scope;
   }
   const RejectReason fixed = filter_.static_reason(*state_, request_, node.state.shape);
@@ -161,41 +170,50 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
         ordinal = idle.previous(ordinal);
       }
       if (ordinal != none && ordinal >= begin) {
-        offer({.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0),
-               .mode = ModeKind::whole,
-               .ordinal = ordinal,
-               .value_lost = 1.0});
+        offer(whole_on(ordinal));
       }
     }
     for (const ModeKind mode : {ModeKind::time_slice, ModeKind::mps}) {
-      double slowdown = 1;
-      if ((modes & mode_bit(mode)) == 0 || !opens_alone(mode, slowdown)) {
+      if ((modes & mode_bit(mode)) == 0) {
         continue;
       }
       std::uint32_t ordinal = idle.next(begin);
       while (ordinal < end && node_reason(ordinal, mode) != RejectReason::none) {
         ordinal = idle.next(ordinal + 1);
       }
-      if (ordinal >= end) {
-        continue;
+      const ModeCandidate opened = ordinal < end ? opened_on(ordinal, mode) : ModeCandidate{};
+      if (opened.found()) {
+        offer(opened);
       }
-      const auto [node, device] = state_->gpu_at(ordinal);
-      ModeIndex::Shared fresh;
-      fresh.memory_mib = static_cast<std::int32_t>(state_->node(node).spec.gpus[device].memory_mib);
-      fresh.free_memory_mib = fresh.memory_mib;
-      fresh.limit = std::numeric_limits<double>::max();
-      if (rules_.guard != ModeGuard::none && fresh.memory_mib < demand_->memory_mib) {
-        continue;
-      }
-      const double lost = shared_value_lost(fresh, mode, true);
-      offer({.cost = cost_of(mode, lost, slowdown, rules_.delays.create_s),
-             .mode = mode,
-             .ordinal = ordinal,
-             .slowdown = slowdown,
-             .setup_s = rules_.delays.create_s,
-             .value_lost = lost});
     }
   }
+}
+
+ModeCandidate ModeSearch::whole_on(std::uint32_t ordinal) const {
+  return {.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0),
+          .mode = ModeKind::whole,
+          .ordinal = ordinal,
+          .value_lost = 1.0};
+}
+
+ModeCandidate ModeSearch::opened_on(std::uint32_t ordinal, ModeKind mode) const {
+  double slowdown = 1;
+  const auto [node, device] = state_->gpu_at(ordinal);
+  ModeIndex::Shared fresh;
+  fresh.memory_mib = static_cast<std::int32_t>(state_->node(node).spec.gpus[device].memory_mib);
+  fresh.free_memory_mib = fresh.memory_mib;
+  fresh.limit = std::numeric_limits<double>::max();
+  const bool lacks_memory = rules_.guard != ModeGuard::none && fresh.memory_mib < demand_->memory_mib;
+  if (lacks_memory || !opens_alone(mode, slowdown)) {
+    return {};
+  }
+  const double lost = shared_value_lost(fresh, mode, true);
+  return {.cost = cost_of(mode, lost, slowdown, rules_.delays.create_s),
+          .mode = mode,
+          .ordinal = ordinal,
+          .slowdown = slowdown,
+          .setup_s = rules_.delays.create_s,
+          .value_lost = lost};
 }
 
 double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const {
@@ -276,8 +294,14 @@ double ModeSearch::slowdown_beside(std::uint32_t ordinal, ModeKind mode) {
   if (is_surely_too_slow(gpu, mode)) {
     return 0;  // most GPUs
   }
+  const auto [node, device] = state_->gpu_at(ordinal);
+  return slowdown_beside(gpu, state_->tenants(node, device), mode);
+}
+
+double ModeSearch::slowdown_beside(const ModeIndex::Shared& gpu, std::span<const RequestClassId> tenants,
+                                   ModeKind mode) {
   const double own = predict(*demand_, gpu.sum, mode);
-  return own <= demand_->tolerated && residents_tolerate(ordinal, mode) ? own : 0;
+  return own <= demand_->tolerated && residents_tolerate(gpu.sum, tenants, mode) ? own : 0;
 }
 
 bool ModeSearch::is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const {
@@ -297,11 +321,10 @@ double ModeSearch::predict(const ModeDemand& tenant, const PartitionLoad& others
                                : time_slice_slowdown_beside(tenant.tenant, others, rules_.perf);
 }
 
-bool ModeSearch::residents_tolerate(std::uint32_t ordinal, ModeKind mode) {
-  PartitionLoad all = index_.shared(ordinal).sum;
+bool ModeSearch::residents_tolerate(const PartitionLoad& sum, std::span<const RequestClassId> tenants, ModeKind mode) {
+  PartitionLoad all = sum;
   all += demand_->adds;
-  const auto [node, device] = state_->gpu_at(ordinal);
-  for (const RequestClassId tenant : state_->tenants(node, device)) {
+  for (const RequestClassId tenant : tenants) {
     const ModeDemand& demand = demands_.of(*state_, tenant);
     PartitionLoad others = all;
     others -= demand.adds;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "gpusched/engine/decision.hpp"
@@ -29,6 +30,9 @@ struct ModeCandidate {
   bool found() const { return ordinal != IndexBitset::none; }
 };
 
+/// What a decision says of the candidate it takes.
+ModeVerdict verdict(const ModeCandidate& chosen);
+
 /// Shared GPUs looked at before the best of them is taken: a decision's cost does not grow with the cluster.
 inline constexpr std::size_t search_window = 64;
 /// None of them is searched for any further as soon as the job has some place, in whatever mode: few jobs ask for more
@@ -45,10 +49,14 @@ class ModeSearch {
   void sync(ClusterState& state) { index_.sync(state, demands_); }
   const ModeIndex& index() const { return index_; }
 
-  /// Starts a search; `in_scope` (by NodeId) limits the nodes, nullptr = all.
-  void start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope);
+  /// Starts a search; `in_scope` (by NodeId) limits the nodes, nullptr = all; the GPU `but` is left out.
+  void start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope,
+             std::uint32_t but = IndexBitset::none);
   /// The cheapest candidate of each mode; look at found().
   const std::array<ModeCandidate, mode_kind_count>& best_by_mode();
+  /// The cheapest place on one GPU once a pod of class `leaving`, which holds `part` of it, has left; its cost is
+  /// against the GPU as it is now. CPU and memory of the node are not looked at.
+  ModeCandidate best_without(std::uint32_t ordinal, const GpuAssignment& part, RequestClassId leaving);
   /// After best_by_mode() found nothing: GPUs by reason.
   const RejectCounts& reasons();
   /// After best_by_mode(): whether some GPU was passed over because its node has too little CPU or memory left.
@@ -96,6 +104,13 @@ class ModeSearch {
   }
   void search_layout(std::uint32_t begin, std::uint32_t end);
   void search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  ModeCandidate whole_on(std::uint32_t ordinal) const;
+  /// A GPU that nobody holds, opened for sharing; not found where it does not do.
+  ModeCandidate opened_on(std::uint32_t ordinal, ModeKind mode) const;
+  void offer_on_empty(std::uint32_t ordinal);
+  void offer_on_cut(std::uint32_t ordinal, std::uint16_t occupancy);
+  void offer_beside(std::uint32_t ordinal, const ModeIndex::Shared& gpu, std::span<const RequestClassId> tenants,
+                    ModeKind mode);
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
   /// False: nobody beside whom the job runs as fast as alone would make this GPU the better one. Cheaper than a
   /// prediction.
@@ -118,10 +133,11 @@ class ModeSearch {
   }
   /// The job's own predicted slowdown beside the tenants, or 0 where somebody would be slowed too much.
   double slowdown_beside(std::uint32_t ordinal, ModeKind mode);
+  double slowdown_beside(const ModeIndex::Shared& gpu, std::span<const RequestClassId> tenants, ModeKind mode);
   /// A quick no, by the means of the loads alone.
   bool is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const;
   double predict(const ModeDemand& tenant, const PartitionLoad& others, ModeKind mode) const;
-  bool residents_tolerate(std::uint32_t ordinal, ModeKind mode);
+  bool residents_tolerate(const PartitionLoad& sum, std::span<const RequestClassId> tenants, ModeKind mode);
   void count_shared(ModeSet modes, std::uint32_t begin, std::uint32_t end);
   std::uint32_t end_of_pool(const ModePool& pool, std::uint32_t begin) const;
   double shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const;
@@ -137,6 +153,7 @@ class ModeSearch {
   RequestClassId request_;
   const ModeDemand* demand_ = nullptr;
   const std::vector<char>* in_scope_ = nullptr;
+  std::uint32_t but_ = IndexBitset::none;
   bool checks_nodes_ = false;
   bool lacked_host_ = false;
   std::array<ModeCandidate, mode_kind_count> best_{};

@@ -11,7 +11,7 @@
 
 namespace gpusched {
 
-bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, bool chosen_too, PodId pod, TimeNs now) {
+bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, Movable movable, PodId pod, TimeNs now) {
   const PodRecord& record = *state.pod(pod);
   const GpuRequest& request = state.request(record.request);
   const bool never = request.job_class == JobClass::dev || request.job_class == JobClass::burst;
@@ -19,7 +19,9 @@ bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, bool
     return false;
   }
   const GpuAssignment& part = record.placement.gpus[0];
-  if (part.range.size == 0 || part.takes_turns() || (request.mig_profile.empty() && !chosen_too)) {
+  const bool counts = movable == Movable::any_part ||
+                      (part.range.size > 0 && (movable == Movable::instances || !request.mig_profile.empty()));
+  if (!counts || part.takes_turns()) {
     return false;
   }
   const std::optional<TimeNs> moved_ns = state.last_moved_ns(pod);
@@ -27,7 +29,8 @@ bool pod_may_move(const ClusterState& state, const ReshapeOptions& options, bool
 }
 
 bool Engine::may_move(PodId pod, TimeNs now) const {
-  return pod_may_move(state_, options_.reshape, caches_->instances_lie_anywhere, pod, now);
+  const Movable movable = caches_->instances_lie_anywhere ? Movable::instances : Movable::asked_for_instances;
+  return pod_may_move(state_, options_.reshape, movable, pod, now);
 }
 
 Status Engine::check_move(const PodMove& move, TimeNs now) {

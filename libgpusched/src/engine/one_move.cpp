@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/mig_member_check.hpp"
+#include "engine/mode_move.hpp"
 #include "engine/move_rules.hpp"
 
 namespace gpusched {
@@ -219,7 +220,7 @@ PodId OneMove::movable_pod(NodeId node, std::uint16_t device, const MigPlacement
     // Two shapes may occupy the same units, but may start elsewhere at different places.
     if (parts.size() == 1 && parts[0].gpu == device && parts[0].range == placement.range &&
         lattice.shape_of(parts[0].profile) == placement.shape) {
-      return pod_may_move(state_, options_, false, pod, now_) ? pod : PodId{};
+      return pod_may_move(state_, options_, Movable::asked_for_instances, pod, now_) ? pod : PodId{};
     }
   }
   return {};
@@ -230,7 +231,7 @@ bool OneMove::may_drain(NodeId node, std::uint16_t device) const {
   return std::all_of(pods.begin(), pods.end(), [&](PodId pod) {
     const GpuAssignments& parts = state_.pod(pod)->placement.gpus;
     const bool here = std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return part.gpu == device; });
-    return !here || pod_may_move(state_, options_, false, pod, now_);
+    return !here || pod_may_move(state_, options_, Movable::asked_for_instances, pod, now_);
   });
 }
 
@@ -274,6 +275,12 @@ std::optional<ReshapeThenBind> Engine::find_move(RequestClassId request, TimeNs 
     for (const NodeId id : *scope) {
       in_scope[id.value] = 1;
     }
+  }
+  if (chooses_mode(request)) {
+    // mig-parted changes a GPU only when it is empty: nobody else's mode is worth that.
+    const bool possible = options.actuation == Actuation::per_instance && caches_->instances_lie_anywhere;
+    return possible ? ModeMove(state_, caches_->modes->search, options, request, now, scope ? &in_scope : nullptr).find()
+                    : std::nullopt;
   }
   return OneMove(state_, *caches_, options, request, now, scope ? &in_scope : nullptr).find();
 }

@@ -48,6 +48,14 @@ std::vector<std::pair<std::string, std::string>> pairs_from_json(const Json& jso
   return pairs;
 }
 
+void add_mode(Json& entry, const Decision& decision) {
+  if (const ModeVerdict* mode = mode_of(decision)) {
+    entry["mode"] = to_string(mode->mode);
+    entry["slowdown_milli"] = mode->slowdown_milli;
+    entry["setup_ns"] = mode->setup_ns;
+  }
+}
+
 }  // namespace
 
 Json to_json(const GpuRequest& r) {
@@ -348,11 +356,7 @@ std::string decision_line(const ClusterState& state, TimeNs now, std::span<const
       Json entry = to_json(*place, state);
       if (const auto* bind = std::get_if<Bind>(&decision)) {
         entry["cost"] = bind->cost;
-        if (bind->mode) {
-          entry["mode"] = to_string(bind->mode->mode);
-          entry["slowdown_milli"] = bind->mode->slowdown_milli;
-          entry["setup_ns"] = bind->mode->setup_ns;
-        }
+        add_mode(entry, decision);
         if (bind->runner_up.node.valid()) {
           entry["runner_up"] = {{"node", state.node(bind->runner_up.node).spec.name}, {"cost", bind->runner_up.cost}};
           if (bind->mode && bind->mode->runner_up) {
@@ -368,6 +372,7 @@ std::string decision_line(const ClusterState& state, TimeNs now, std::span<const
       } else {
         const auto& reshape = std::get<ReshapeThenBind>(decision);
         entry["cost"] = reshape.cost;
+        add_mode(entry, decision);
         entry["move"] = {{"pod", pod_name(reshape.move.pod)},
                          {"from", to_json(reshape.move.from, state)},
                          {"to", to_json(reshape.move.to, state)}};

@@ -48,6 +48,7 @@ struct ReshapeThenBind {
   PodMove move;
   Candidate candidate;
   std::int64_t cost = 0;  ///< on the policy's scale, of the whole: both GPUs afterwards against before
+  std::optional<ModeVerdict> mode{};  ///< as Bind::mode; without a runner-up
 };
 
 /// Fits an empty node, but nowhere now.
@@ -65,6 +66,9 @@ using Decision = std::variant<Bind, PreemptThenBind, Wait, Infeasible, ReshapeTh
 
 /// The place that the decision gives the pod, or nullptr where it gives none.
 const Candidate* candidate_of(const Decision& decision);
+
+/// How the mode was chosen, or nullptr where it was not.
+const ModeVerdict* mode_of(const Decision& decision);
 
 /// "bind", "preempt", "wait", "infeasible", "reshape".
 const char* outcome_name(const Decision& decision);
