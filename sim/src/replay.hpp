@@ -84,7 +84,7 @@ class Replay {
   /// A move that takes time, and the unit for which it is made; none of a compaction.
   struct Move {
     PodMove move;
-    Candidate freed;  // where the unit goes
+    Candidate freed;                    // where the unit goes
     std::optional<ModeVerdict> mode{};  // how, where the mode was chosen
     std::uint32_t unit = no_unit;
     std::uint32_t run = 0;  // of the unit when the move began

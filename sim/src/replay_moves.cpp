@@ -18,7 +18,8 @@ void Replay::begin_move(std::uint32_t unit, const ReshapeThenBind& decision, boo
   const PodMove& move = decision.move;
   const Candidate& freed = decision.candidate;
   // Nobody else may take what becomes free.
-  start_move({.move = move, .freed = freed, .mode = decision.mode, .unit = unit, .run = units_[unit].run, .waited = waited});
+  start_move(
+      {.move = move, .freed = freed, .mode = decision.mode, .unit = unit, .run = units_[unit].run, .waited = waited});
   observe({now_, GpuHeld{.node = freed.node, .gpu = freed.gpus[0].gpu}});
   meter_.update(engine_.state(), freed.node);
   if (options_.reshape.rules.actuation == Actuation::drain_gpu) {

@@ -142,8 +142,8 @@ void expect_newcomer_breaks_no_limit(const ClusterState& state, const Candidate&
   if (part.sharing == PartitionSharing::exclusive) {
     return;
   }
-  const std::vector<PodId> tenants = part.takes_turns() ? tenants_of_instance(state, place.node, part)
-                                                        : tenants_of(state, place.node, part.gpu);
+  const std::vector<PodId> tenants =
+      part.takes_turns() ? tenants_of_instance(state, place.node, part) : tenants_of(state, place.node, part.gpu);
   const std::vector<double> slowdowns = slowdowns_of(state, tenants, part);
   for (std::size_t i = 0; i < tenants.size(); ++i) {
     const double tolerated = state.request(state.pod(tenants[i])->request).max_slowdown;

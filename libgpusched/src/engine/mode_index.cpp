@@ -143,9 +143,9 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   if (!time_slice && !mps) {
     return;
   }
-  shared_[ordinal] = shared_by(state, demands, state.tenants(ref.node, ref.gpu),
-                               mps ? ModeKind::mps : ModeKind::time_slice, shared_[ordinal].memory_mib,
-                               static_cast<std::int32_t>(gpu.free_memory_mib));
+  shared_[ordinal] =
+      shared_by(state, demands, state.tenants(ref.node, ref.gpu), mps ? ModeKind::mps : ModeKind::time_slice,
+                shared_[ordinal].memory_mib, static_cast<std::int32_t>(gpu.free_memory_mib));
 }
 
 ModeIndex::Shared ModeIndex::shared_by(const ClusterState& state, ModeDemands& demands,

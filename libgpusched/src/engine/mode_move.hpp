@@ -5,8 +5,9 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/mode_search.hpp"
 #include "gpusched/engine/engine.hpp"
+
+#include "engine/mode_search.hpp"
 
 namespace gpusched {
 

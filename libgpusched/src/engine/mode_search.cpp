@@ -190,10 +190,8 @@ void ModeSearch::search_idle(ModeSet modes, std::uint32_t begin, std::uint32_t e
 }
 
 ModeCandidate ModeSearch::whole_on(std::uint32_t ordinal) const {
-  return {.cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0),
-          .mode = ModeKind::whole,
-          .ordinal = ordinal,
-          .value_lost = 1.0};
+  return {
+      .cost = cost_of(ModeKind::whole, 1.0, 1.0, 0.0), .mode = ModeKind::whole, .ordinal = ordinal, .value_lost = 1.0};
 }
 
 ModeCandidate ModeSearch::opened_on(std::uint32_t ordinal, ModeKind mode) const {

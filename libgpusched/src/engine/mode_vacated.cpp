@@ -101,9 +101,7 @@ void ModeSearch::offer_beside(std::uint32_t ordinal, const ModeIndex::Shared& gp
     return;
   }
   const bool foresees = rules_.guard == ModeGuard::slowdown;
-  const double slowdown = !foresees                       ? 1.0
-                          : is_surely_too_slow(gpu, mode) ? 0.0
-                                                          : slowdown_beside(gpu, tenants, mode);
+  const double slowdown = !foresees ? 1.0 : is_surely_too_slow(gpu, mode) ? 0.0 : slowdown_beside(gpu, tenants, mode);
   if (slowdown == 0) {
     return;
   }

@@ -279,8 +279,9 @@ std::optional<ReshapeThenBind> Engine::find_move(RequestClassId request, TimeNs 
   if (chooses_mode(request)) {
     // mig-parted changes a GPU only when it is empty: nobody else's mode is worth that.
     const bool possible = options.actuation == Actuation::per_instance && caches_->instances_lie_anywhere;
-    return possible ? ModeMove(state_, caches_->modes->search, options, request, now, scope ? &in_scope : nullptr).find()
-                    : std::nullopt;
+    return possible
+               ? ModeMove(state_, caches_->modes->search, options, request, now, scope ? &in_scope : nullptr).find()
+               : std::nullopt;
   }
   return OneMove(state_, *caches_, options, request, now, scope ? &in_scope : nullptr).find();
 }

@@ -47,7 +47,7 @@ struct PreemptThenBind {
 struct ReshapeThenBind {
   PodMove move;
   Candidate candidate;
-  std::int64_t cost = 0;  ///< on the policy's scale, of the whole: both GPUs afterwards against before
+  std::int64_t cost = 0;              ///< on the policy's scale, of the whole: both GPUs afterwards against before
   std::optional<ModeVerdict> mode{};  ///< as Bind::mode; without a runner-up
 };
 
