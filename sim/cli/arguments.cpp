@@ -54,7 +54,7 @@ constexpr const char* fit_examples = R"(Examples:
   gpusched-sim list slowdown)";
 
 void add_reshape_options(CLI::App& app, ReplayArguments& replay) {
-  app.add_option("--reshape", replay.reshape, "what a MIG request that fits nowhere may change: off, one-move")
+  app.add_option("--reshape", replay.reshape, "what a request that fits nowhere may change: off, one-move")
       ->check(CLI::IsMember({"off", "one-move"}))
       ->capture_default_str();
   app.add_option("--reshape-delay", replay.reshape_delay_s, "seconds that a move takes; 0: at once, at no cost")

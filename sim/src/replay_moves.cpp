@@ -105,8 +105,10 @@ void Replay::settle_moved(const PodMove& move, ReshapeTrigger trigger) {
   meter_.update(engine_.state(), move.to.node);
   const std::uint32_t unit = unit_of_pod_[move.pod.value];
   const bool restarts = options_.reshape.delay_ns > 0 && request_of(unit).job_class == JobClass::batch;
-  if (restarts || executed_job(unit) != not_executed) {  // the latter goes on at its new place
-    pause(unit, now_ + (restarts ? options_.reshape.restart_ns : 0));
+  if (executed_job(unit) != not_executed) {
+    pause(unit, now_);  // it goes on at its new place
+  } else if (restarts) {
+    pause(unit, now_ + options_.reshape.restart_ns);
   }
   result_.summary.reshape_restarts += restarts ? 1 : 0;
 }

@@ -223,7 +223,7 @@ TEST(ModeChoicePropertyTest, HardRulesHoldOnTimeSlicedInstances) {
 
 TEST(ModeChoicePropertyTest, HardRulesHoldWhenPodsAreMovedForOthers) {
   std::map<std::pair<PartitionSharing, bool>, int> moved_to;  // by sharing, and whether to an instance
-  for (std::uint64_t stream = 0; stream < streams; ++stream) {
+  for (std::uint64_t stream = 0; stream < 4 * streams; ++stream) {
     SCOPED_TRACE("stream " + std::to_string(stream));
     RandomModeCluster cluster(stream, "auto:class_lead=1", {.one_move_on_block = true, .cooldown_ns = 0});
     for (int i = 0; i < steps; ++i) {
@@ -247,9 +247,9 @@ TEST(ModeChoicePropertyTest, HardRulesHoldWhenPodsAreMovedForOthers) {
     }
     ASSERT_FALSE(HasFailure());
   }
-  EXPECT_GT((moved_to[{PartitionSharing::exclusive, true}]), 20);
-  EXPECT_GT((moved_to[{PartitionSharing::time_slice, false}]), 20);
-  EXPECT_GT((moved_to[{PartitionSharing::mps, false}]), 20);
+  EXPECT_GT((moved_to[{PartitionSharing::exclusive, true}]), 10);
+  EXPECT_GT((moved_to[{PartitionSharing::time_slice, false}]), 50);
+  EXPECT_GT((moved_to[{PartitionSharing::mps, false}]), 50);
 }
 
 TEST(ModeChoicePropertyTest, TheUsersOwnModeWins) {

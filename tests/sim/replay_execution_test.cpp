@@ -287,6 +287,32 @@ TEST(ReplayExecutionTest, AMovedJobGoesOnAtItsNewPlaceAndATrainingJobRestarts) {
   EXPECT_NEAR(small_ends(true), small_ends(false) + 30, 1e-6);
 }
 
+TEST(ReplayExecutionTest, ATenantGoesToAnotherGpuForAJobThatWantsAWholeOne) {
+  const auto end = [](bool moves) {
+    Story story("auto:class_lead=1", "1xA100-80GB:2");
+    story.options.seed = calm_seed;
+    story.options.reshape.rules.one_move_on_block = moves;
+    story.options.reshape.delay_ns = at(20);
+    const auto tenant = [&](const std::string& id, double submit_s, double duration_s, std::int64_t memory_gib) {
+      JobProfile profile = closed_profile(.2, .1, .5);
+      profile.memory_peak_mib = memory_gib * 1024;
+      story.job(id, submit_s, duration_s, profile);
+      story.last_spec().request.mode = SharingMode::time_slice;
+    };
+    tenant("leaves", 0, 100, 50);
+    tenant("alone", 10, 3000, 50);
+    tenant("is moved", 20, 1000, 20);
+    story.job("whole", 200, 100, closed_profile(.9, .3, .5));
+    story.last_spec().request.mode = SharingMode::whole;
+    const SimulationResult result = story.run();
+    EXPECT_EQ(result.summary.reshapes, moves ? 1 : 0);
+    EXPECT_EQ(result.jobs[3].start_ns, moves ? at(220) : result.jobs[2].end_ns);
+    EXPECT_EQ(result.jobs[2].gpus[0].gpu, moves ? result.jobs[1].gpus[0].gpu : result.jobs[0].gpus[0].gpu);
+    return end_s(result, 2);
+  };
+  EXPECT_NEAR(end(true), end(false) + 30, 1e-6);
+}
+
 // A gang whose reservation is served as soon as it is due frees what it held: whoever waits for that starts at the same
 // instant, before anybody's work goes on. Found with this trace.
 TEST(ReplayExecutionTest, WhatAServedReservationFreesIsGivenAwayBeforeTimePasses) {

@@ -20,7 +20,7 @@ namespace gpusched {
 
 /// When the engine may move pods that run. docs/reshape-on-block.md
 struct ReshapeOptions {
-  bool one_move_on_block = false;        ///< a MIG request that fits nowhere may have one pod moved
+  bool one_move_on_block = false;        ///< one part of a GPU that fits nowhere may have one pod moved
   TimeNs cooldown_ns = 1800 * ns_per_s;  ///< a pod that was moved stays at least so long
   std::size_t most_moves_in_flight = 0;  ///< at a time; 0 = no limit
   Actuation actuation = Actuation::per_instance;
@@ -83,11 +83,12 @@ class Engine {
   /// hundred edited requests it numbers those; nothing else changes.
   Explanation explain(RequestClassId request, TimeNs now);
   /// True: decide() would refuse this request as it did when it was last asked, because no GPU that changed since takes
-  /// it. False says nothing. Only for jobs that state intent under a policy that chooses modes; cheap.
+  /// it. False says nothing; moves are not looked at. Only for jobs that state intent under a policy that chooses
+  /// modes; cheap.
   bool still_refused(RequestClassId request);
   /// Whether a running pod may be moved now: it holds one instance alone, is neither of class dev nor burst, is not
   /// being moved, and its cool-down is over. An instance that a choice of mode made may move where neither a layout nor
-  /// pools say where it lies; for a blocked request only those that were asked for by profile do.
+  /// pools say where it lies. Whom a blocked request may have moved: docs/reshape-on-block.md
   bool may_move(PodId pod, TimeNs now) const;
   /// Whether the pod may be moved and its new place takes it now. The error names what stands against it.
   Status check_move(const PodMove& move, TimeNs now);
