@@ -14,8 +14,8 @@ namespace gpusched::python {
 namespace {
 
 /// Costs of a policy in Python may have fractions; they are compared in millionths.
-constexpr double units_per_cost = 1e6;
-constexpr double most_cost = 1e12;
+constexpr std::int64_t units_per_cost = 1'000'000;
+constexpr std::int64_t most_cost = 1'000'000'000'000;
 
 /// What one call of score() sees: the nodes to score and the request. Good for the length of the call.
 class NodesView {
@@ -91,12 +91,46 @@ class NodesView {
                    "(len(view), GPUs); smaller is better"});
 }
 
-std::int64_t to_units(double cost) {
-  if (!(std::abs(cost) <= most_cost)) {
-    refuse_scores("the cost " + std::to_string(cost));
+/// The array that score() returned. Whole numbers are read where they are: what numpy would make of them as doubles
+/// costs more than all the rest of a call.
+class Costs {
+ public:
+  explicit Costs(const py::object& returned) {
+    if (py::isinstance<py::array_t<std::int64_t, py::array::c_style>>(returned)) {
+      array_ = py::reinterpret_borrow<py::array>(returned);
+      whole_ = static_cast<const std::int64_t*>(array_.data());
+      return;
+    }
+    auto converted = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(returned);
+    if (!converted) {
+      PyErr_Clear();
+      refuse_scores("a " + std::string(py::str(py::type::of(returned).attr("__name__"))) + ", which is no array");
+    }
+    real_ = converted.data();
+    array_ = std::move(converted);
   }
-  return static_cast<std::int64_t>(std::llround(cost * units_per_cost));
-}
+
+  const py::array& array() const { return array_; }
+  std::int64_t units(std::size_t index) const {
+    if (whole_ != nullptr) {
+      const std::int64_t cost = whole_[index];
+      if (cost > most_cost || cost < -most_cost) {
+        refuse_scores("the cost " + std::to_string(cost));
+      }
+      return cost * units_per_cost;
+    }
+    const double cost = real_[index];
+    if (!(std::abs(cost) <= static_cast<double>(most_cost))) {
+      refuse_scores("the cost " + std::to_string(cost));
+    }
+    return static_cast<std::int64_t>(std::llround(cost * static_cast<double>(units_per_cost)));
+  }
+
+ private:
+  py::array array_;
+  const std::int64_t* whole_ = nullptr;
+  const double* real_ = nullptr;  // where it is not whole_
+};
 
 /// A policy whose scores come from a Python object.
 class PythonPolicy final : public PlacementPolicy {
@@ -135,15 +169,12 @@ class PythonPolicy final : public PlacementPolicy {
  private:
   static void take(const py::object& returned, const GpuRequest& request, const NodeBatch& nodes,
                    std::span<NodeScore> scores) {
-    const auto costs = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(returned);
-    if (!costs) {
-      PyErr_Clear();
-      refuse_scores("a " + std::string(py::str(py::type::of(returned).attr("__name__"))) + ", which is no array");
-    }
+    const Costs costs(returned);
+    const py::array& array = costs.array();
     const auto count = static_cast<py::ssize_t>(nodes.size());
-    const bool by_gpu = costs.ndim() == 2;
-    if ((costs.ndim() != 1 && !by_gpu) || costs.shape(0) != count) {
-      refuse_scores("an array of shape " + std::string(py::str(py::object(costs.attr("shape")))) + " for " +
+    const bool by_gpu = array.ndim() == 2;
+    if ((array.ndim() != 1 && !by_gpu) || array.shape(0) != count) {
+      refuse_scores("an array of shape " + std::string(py::str(py::object(array.attr("shape")))) + " for " +
                     std::to_string(nodes.size()) + " nodes");
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -151,7 +182,7 @@ class PythonPolicy final : public PlacementPolicy {
       if (by_gpu) {
         choose_gpu(costs, i, request, nodes[i], scores[i]);
       } else {
-        scores[i].cost = to_units(costs.data()[i]);
+        scores[i].cost = costs.units(i);
         scores[i].gpu = takes_share(request) ? tightest_gpu(request, nodes[i]) : std::uint16_t{0};
       }
     }
@@ -160,17 +191,18 @@ class PythonPolicy final : public PlacementPolicy {
   static bool takes_share(const GpuRequest& request) { return request.num_gpu == 1 && request.mig_profile.empty(); }
 
   /// The cheapest GPU that takes the share; for other requests the cheapest one at all stands for the node.
-  static void choose_gpu(const py::array_t<double>& costs, std::size_t row, const GpuRequest& request,
-                         const NodeState& node, NodeScore& score) {
+  static void choose_gpu(const Costs& costs, std::size_t row, const GpuRequest& request, const NodeState& node,
+                         NodeScore& score) {
+    const auto columns = static_cast<std::size_t>(costs.array().shape(1));
     score.cost = std::numeric_limits<std::int64_t>::max();
     for (std::size_t gpu = 0; gpu < node.gpus.size(); ++gpu) {
-      if (static_cast<py::ssize_t>(gpu) >= costs.shape(1)) {
+      if (gpu >= columns) {
         refuse_scores("too few columns");
       }
       if (takes_share(request) && !share_fits(request, node, node.gpus[gpu])) {
         continue;
       }
-      const std::int64_t cost = to_units(costs.data()[row * static_cast<std::size_t>(costs.shape(1)) + gpu]);
+      const std::int64_t cost = costs.units(row * columns + gpu);
       if (cost < score.cost) {
         score.cost = cost;
         score.gpu = static_cast<std::uint16_t>(gpu);

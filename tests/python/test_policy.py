@@ -113,6 +113,8 @@ def test_what_a_policy_raises_reaches_the_caller(trace):
         (lambda view: 0.0, "shape"),
         (lambda view: np.full(len(view), np.nan), "cost nan"),
         (lambda view: np.full(len(view), 1e13), "cost 1"),
+        (lambda view: np.full(len(view), 10**13), "cost 10000000000000"),
+        (lambda view: np.full(len(view), -(2**63)), "cost -9223372036854775808"),
         (lambda view: np.zeros((len(view), 0)), "too few columns"),
     ],
 )
@@ -123,6 +125,31 @@ def test_bad_scores_are_refused(trace, returned, text):
 
     with pytest.raises(gs.InvalidArgumentError, match=text):
         gs.Simulator(None, trace, policy=Bad()).run()
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda costs: costs.astype(np.float64),
+        lambda costs: costs.astype(np.int32),
+        lambda costs: costs.astype(">i8"),
+        lambda costs: np.repeat(costs, 2)[::2],
+        lambda costs: costs.tolist(),
+    ],
+)
+def test_the_same_scores_in_any_type_decide_the_same(trace, give):
+    class Given(gs.Policy):
+        def __init__(self, give):
+            self.give = give
+
+        def score(self, view):
+            return self.give(np.maximum(view.gpu_free_milli, 0).sum(axis=1))
+
+    plain, other = (
+        gs.Simulator(None, trace, policy=Given(how)).run() for how in (lambda costs: costs, give)
+    )
+    assert list(plain.jobs["node"]) == list(other.jobs["node"])
+    assert dict(plain.summary) == dict(other.summary)
 
 
 def test_rescoring_on_arrival_asks_more_often(trace):
