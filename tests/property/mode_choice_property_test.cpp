@@ -1,5 +1,6 @@
 // What must hold whatever arrives, checked by rules of its own: from the placements and the slowdown laws, not from
 // the sums that the engine keeps.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -132,8 +133,24 @@ void expect_rules_hold(const ClusterState& state) {
   }
 }
 
+/// The node shares its GPUs so, and they are of a model that the job takes.
+void expect_node_serves(const ClusterState& state, const Candidate& place, const GpuRequest& request) {
+  const Node& node = state.node(place.node);
+  const GpuAssignment& part = place.gpus[0];
+  const NodeSharing sharing = part.range.size > 0                            ? NodeSharing::mig
+                              : part.sharing == PartitionSharing::mps        ? NodeSharing::mps
+                              : part.sharing == PartitionSharing::time_slice ? NodeSharing::time_slice
+                                                                             : NodeSharing::exclusive;
+  EXPECT_TRUE(node.spec.sharing == NodeSharing::any || node.spec.sharing == sharing);
+  const GpuModelId model = node.spec.gpus[0].model;
+  EXPECT_TRUE(request.gpu_models.empty() ||
+              std::any_of(request.gpu_models.begin(), request.gpu_models.end(),
+                          [&](const std::string& name) { return model_named(name) == model; }));
+}
+
 /// Nobody on the newcomer's GPU is slowed more than it tolerates, and an instance is large and fast enough.
 void expect_newcomer_breaks_no_limit(const ClusterState& state, const Candidate& place, const GpuRequest& request) {
+  expect_node_serves(state, place, request);
   const GpuAssignment& part = place.gpus[0];
   if (part.range.size > 0) {
     const GpuModel& model = gpu_model(state.node(place.node).spec.gpus[0].model);

@@ -55,7 +55,7 @@ class ModeSearch {
   /// The cheapest candidate of each mode; look at found().
   const std::array<ModeCandidate, mode_kind_count>& best_by_mode();
   /// The cheapest place on one GPU once a pod of class `leaving`, which holds `part` of it, has left; its cost is
-  /// against the GPU as it is now. CPU and memory of the node are not looked at.
+  /// against the GPU as it is now. Its node may lack CPU or memory: what the pod gives back is not counted.
   ModeCandidate best_without(std::uint32_t ordinal, const GpuAssignment& part, RequestClassId leaving);
   /// After best_by_mode() found nothing: GPUs by reason.
   const RejectCounts& reasons();

@@ -43,9 +43,15 @@ ModeCandidate ModeSearch::best_without(std::uint32_t ordinal, const GpuAssignmen
   }
   ModeCandidate cheapest;
   for (ModeCandidate& candidate : best_) {
+    const RejectReason reason =
+        candidate.found() ? node_reason(ordinal, candidate.mode) : RejectReason::insufficient_gpus;
+    if (reason != RejectReason::none && reason != RejectReason::insufficient_cpu &&
+        reason != RejectReason::insufficient_memory) {
+      continue;
+    }
     candidate.value_lost -= regained;
     candidate.cost = cost_of(candidate.mode, candidate.value_lost, candidate.slowdown, candidate.setup_s);
-    if (candidate.found() && (!cheapest.found() || candidate.cost < cheapest.cost)) {
+    if (!cheapest.found() || candidate.cost < cheapest.cost) {
       cheapest = candidate;
     }
   }
@@ -53,11 +59,6 @@ ModeCandidate ModeSearch::best_without(std::uint32_t ordinal, const GpuAssignmen
 }
 
 void ModeSearch::offer_on_empty(std::uint32_t ordinal) {
-  const auto [node, device] = state_->gpu_at(ordinal);
-  const std::uint16_t model = state_->node(node).state.gpus[device].model;
-  if (!model_allowed(state_->request(request_).gpu_models, GpuModelId{model})) {
-    return;
-  }
   if ((demand_->modes & mode_bit(ModeKind::whole)) != 0) {
     offer(whole_on(ordinal));
   }
