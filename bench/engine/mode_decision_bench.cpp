@@ -1,5 +1,6 @@
 // What one choice of mode costs in a warm engine: submit, decide, commit, and the release of a random older job, on a
-// cluster whose GPUs are 90 % in use, most of them in part. Refused decisions count too.
+// cluster whose GPUs are 90 % in use, most of them in part. Refused decisions count too. And what a refusal costs where
+// one pod may be moved.
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -25,10 +26,13 @@ constexpr std::size_t kinds_of_job = 600;  ///< each with a profile of its own
 /// A cluster of A100-80GB GPUs that the jobs of mode-mix (mixedday; a tenth without profile) keep 90 % in use.
 class ModeCluster {
  public:
-  ModeCluster(std::int64_t gpus, const std::string& policy)
-      : engine_(
-            Engine::create({.policy = parse_policy(policy).value(), .seed = seed, .target = {}, .preemption = false})
-                .value()),
+  ModeCluster(std::int64_t gpus, const std::string& policy, ReshapeOptions reshape = {})
+      : engine_(Engine::create({.policy = parse_policy(policy).value(),
+                                .seed = seed,
+                                .target = {},
+                                .preemption = false,
+                                .reshape = reshape})
+                    .value()),
         draws_(seed, StreamPurpose::request) {
     const sim::Trace trace = sim::generate_trace("mode-mix", {{"unknown", "0.1"}}, seed).value();
     for (const JobProfile& profile : trace.profiles) {
@@ -84,6 +88,29 @@ class ModeCluster {
       ++released_;
     }
   }
+
+  /// A job that wants half a GPU for itself, once there have come so many that none finds a place without a move.
+  RequestClassId blocked_job() {
+    GpuRequest request = engine_.state().request(classes_.front());
+    request.job_class = JobClass::dev;  // who stays where it is
+    request.isolation = Isolation::memory;
+    request.gpu_memory_mib = 35 * 1024;
+    const RequestClassId half = engine_.intern(request);
+    for (const PodId pod : running_) {
+      const Candidate place = engine_.state().pod(pod)->placement;
+      check(engine_.observe({0, PodBound{.pod = pod, .placement = place, .version = 0}}));
+    }
+    for (bool placed = true; placed; ++pods_) {
+      check(engine_.observe({0, PodSubmitted{.pod = PodId{pods_}, .request = half, .version = 0}}));
+      const Decision decision = engine_.decide(half, 0);
+      placed = std::holds_alternative<Bind>(decision);
+      if (placed) {
+        check(engine_.commit(PodId{pods_}, decision, 0, actions_));
+      }
+    }
+    return half;
+  }
+  Engine& engine() { return engine_; }
 
   void restart_counts() {
     decisions_ = refused_ = released_ = 0;
@@ -148,6 +175,20 @@ void mode(benchmark::State& bench, const std::string& policy) {
   cluster.report(bench);
 }
 
+void blocked(benchmark::State& bench, bool moves) {
+  ModeCluster cluster(bench.range(0), "auto:class_lead=1", {.one_move_on_block = moves});
+  const RequestClassId job = cluster.blocked_job();
+  std::uint64_t moved = 0, decisions = 0;
+  for (auto _ : bench) {
+    const Decision decision = cluster.engine().decide(job, 0);
+    moved += std::holds_alternative<ReshapeThenBind>(decision) ? 1 : 0;
+    ++decisions;
+  }
+  bench.counters["moved_%"] = 100.0 * static_cast<double>(moved) / static_cast<double>(decisions);
+}
+
+BENCHMARK_CAPTURE(blocked, stays, false)->ArgName("gpus")->Arg(100)->Arg(10'000)->Arg(100'000);
+BENCHMARK_CAPTURE(blocked, has_one_moved, true)->ArgName("gpus")->Arg(100)->Arg(10'000)->Arg(100'000);
 BENCHMARK_CAPTURE(mode, auto, std::string("auto")) -> ArgName("gpus") -> Arg(100) -> Arg(10'000) -> Arg(1'000'000);
 BENCHMARK_CAPTURE(mode, mig_dynamic, std::string("mig_dynamic"))->ArgName("gpus")->Arg(100)->Arg(10'000);
 

@@ -87,7 +87,8 @@ void ModeSearch::search_open_instances(std::uint32_t begin, std::uint32_t end) {
         offer(join);
       }
     }
-    if (++looked_at % instance_window == 0 && best.found()) {
+    if (++looked_at % instance_window == 0 &&
+        (best.found() || (looked_at >= longest_search && but_ != IndexBitset::none))) {
       break;
     }
   }

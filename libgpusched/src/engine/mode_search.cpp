@@ -248,7 +248,7 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
     }
     if (++looked_at % search_window == 0) {
       const bool found = join.candidate.found() || best.found();
-      if ((some_take_it && found) || (looked_at >= longest_search && (found || found_any()))) {
+      if ((some_take_it && found) || (looked_at >= longest_search && (found || found_any() || but_ != none))) {
         break;
       }
       some_take_it = false;

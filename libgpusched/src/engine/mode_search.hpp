@@ -49,7 +49,8 @@ class ModeSearch {
   void sync(ClusterState& state) { index_.sync(state, demands_); }
   const ModeIndex& index() const { return index_; }
 
-  /// Starts a search; `in_scope` (by NodeId) limits the nodes, nullptr = all; the GPU `but` is left out.
+  /// Starts a search; `in_scope` (by NodeId) limits the nodes, nullptr = all. With a GPU `but`, which is left out, it
+  /// looks for another place of a pod that has one, and gives up after `longest_search` shared GPUs.
   void start(ClusterState& state, RequestClassId request, const std::vector<char>* in_scope,
              std::uint32_t but = IndexBitset::none);
   /// The cheapest candidate of each mode; look at found().
