@@ -294,7 +294,7 @@ TEST(ReplayExecutionTest, ATenantGoesToAnotherGpuForAJobThatWantsAWholeOne) {
     story.options.reshape.rules.one_move_on_block = moves;
     story.options.reshape.delay_ns = at(20);
     const auto tenant = [&](const std::string& id, double submit_s, double duration_s, std::int64_t memory_gib) {
-      JobProfile profile = closed_profile(.2, .1, .5);
+      JobProfile profile = closed_profile(.2, 0, .5);  // nobody slows another
       profile.memory_peak_mib = memory_gib * 1024;
       story.job(id, submit_s, duration_s, profile);
       story.last_spec().request.mode = SharingMode::time_slice;
