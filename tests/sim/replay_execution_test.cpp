@@ -293,15 +293,16 @@ TEST(ReplayExecutionTest, ATenantGoesToAnotherGpuForAJobThatWantsAWholeOne) {
     story.options.seed = calm_seed;
     story.options.reshape.rules.one_move_on_block = moves;
     story.options.reshape.delay_ns = at(20);
-    const auto tenant = [&](const std::string& id, double submit_s, double duration_s, std::int64_t memory_gib) {
+    const auto tenant = [&](const std::string& id, double submit_s, double duration_s, std::int64_t memory_gib,
+                            JobClass job_class) {
       JobProfile profile = closed_profile(.2, 0, .5);  // nobody slows another
       profile.memory_peak_mib = memory_gib * 1024;
-      story.job(id, submit_s, duration_s, profile);
+      story.job(id, submit_s, duration_s, profile, job_class);
       story.last_spec().request.mode = SharingMode::time_slice;
     };
-    tenant("leaves", 0, 100, 50);
-    tenant("alone", 10, 3000, 50);
-    tenant("is moved", 20, 1000, 20);
+    tenant("leaves", 0, 100, 50, JobClass::batch);
+    tenant("stays", 10, 3000, 50, JobClass::dev);
+    tenant("is moved", 20, 1000, 20, JobClass::batch);
     story.job("whole", 200, 100, closed_profile(.9, .3, .5));
     story.last_spec().request.mode = SharingMode::whole;
     const SimulationResult result = story.run();
