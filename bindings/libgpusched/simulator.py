@@ -201,7 +201,7 @@ class Simulator:
     - ``warmup``: fraction of the arrivals, 0 to 1, left out of acceptance.
     - ``target``: the mix that policies expect: "trace", "none"; None: as suits the trace.
     - ``slowdown_error``: sigma of the lognormal error of predicted slowdowns, from 0.
-    - ``reshape``: "off", or "one-move": one pod may move so that a blocked MIG request fits;
+    - ``reshape``: "off", or "one-move": one pod may move so that a blocked request fits;
       ``reshape_delay`` seconds per move.
     - ``order``: file of an arrival order: jobs come one by one in that order and stay.
     - ``compat``: reproduce the rules of a publication: "fgd-paper".

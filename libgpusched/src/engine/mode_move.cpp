@@ -1,7 +1,7 @@
 #include "engine/mode_move.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
 #include "engine/move_rules.hpp"
 
