@@ -123,7 +123,9 @@ def test_bad_questions_are_refused(change, error, text):
 
 
 def test_ctrl_c_and_what_progress_raises_end_it():
-    planner = gs.Planner("generate:mig-mix:gpus=64,jobs=3000", **{**ASKED, "nodes": (1, 128), "seeds": 100})
+    planner = gs.Planner(
+        "generate:mig-mix:gpus=64,jobs=3000", **{**ASKED, "nodes": (1, 128), "seeds": 100}
+    )
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         for _ in range(1000):  # one may end before the signal comes
