@@ -238,7 +238,7 @@ const ModeValue& ModeIndex::value(std::uint16_t model) {
 
 ModeIndex::InstanceOption ModeIndex::best_place(std::uint16_t model, int shape, std::uint16_t occupancy) {
   const MigLattice& lattice = MigLattice::of(GpuModelId{model});
-  InstanceOption best{.value_lost = 2.0, .start = -1};
+  InstanceOption best{.value_lost = 2.0, .start = -1, .idle = occupancy == 0};
   for (const MigPlacement& place : lattice.placements_of(shape)) {
     if ((place.range.mask() & occupancy) != 0) {
       continue;
@@ -276,7 +276,6 @@ const std::vector<ModeIndex::InstanceOption>& ModeIndex::instance_options(const 
     if (best.start >= 0) {
       best.free_units = free_units(lattice, bucket.occupancy);
       best.bucket = static_cast<std::int32_t>(i);
-      best.idle = bucket.occupancy == 0;
       options.push_back(best);
     }
   }

@@ -36,16 +36,7 @@ void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint3
           continue;
         }
         (option.idle ? found_idle : found_cut) = true;
-        const double setup_s = rules_.delays.create_s + (option.idle ? rules_.delays.mig_toggle_s : 0.0);
-        const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
-        ModeCandidate alone{.cost = cost_of(ModeKind::mig, option.value_lost, instance.slowdown, setup_s),
-                            .mode = ModeKind::mig,
-                            .ordinal = ordinal,
-                            .profile = instance.profile,
-                            .range = {option.start, static_cast<std::int16_t>(shape.memory_units)},
-                            .slowdown = instance.slowdown,
-                            .setup_s = setup_s,
-                            .value_lost = option.value_lost};
+        const ModeCandidate alone = instance_on(ordinal, model, instance, option);
         if ((modes & mode_bit(ModeKind::mig)) != 0) {
           offer(alone);
         }
@@ -58,6 +49,20 @@ void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint3
       }
     }
   }
+}
+
+ModeCandidate ModeSearch::instance_on(std::uint32_t ordinal, std::uint16_t model, const ModeInstance& instance,
+                                      const ModeIndex::InstanceOption& place) const {
+  const double setup_s = rules_.delays.create_s + (place.idle ? rules_.delays.mig_toggle_s : 0.0);
+  const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
+  return {.cost = cost_of(ModeKind::mig, place.value_lost, instance.slowdown, setup_s),
+          .mode = ModeKind::mig,
+          .ordinal = ordinal,
+          .profile = instance.profile,
+          .range = {place.start, static_cast<std::int16_t>(shape.memory_units)},
+          .slowdown = instance.slowdown,
+          .setup_s = setup_s,
+          .value_lost = place.value_lost};
 }
 
 ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t model) const {

@@ -90,6 +90,9 @@ class ModeSearch {
 
   void search_pool(const ModePool& pool, std::uint32_t begin, std::uint32_t end);
   void search_instances(ModeSet modes, std::uint32_t begin, std::uint32_t end);
+  /// An instance of its own at a place that is free there.
+  ModeCandidate instance_on(std::uint32_t ordinal, std::uint16_t model, const ModeInstance& instance,
+                            const ModeIndex::InstanceOption& place) const;
   /// The instance that `alone` would have, with room for others.
   ModeCandidate opened_for_turns(ModeCandidate alone, std::uint16_t model) const;
   /// Time-sliced instances with a place for one more tenant.

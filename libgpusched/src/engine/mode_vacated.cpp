@@ -78,21 +78,11 @@ void ModeSearch::offer_on_cut(std::uint32_t ordinal, std::uint16_t occupancy) {
   if ((demand_->modes & mode_bit(ModeKind::mig)) == 0 || !node.takes_mig) {
     return;
   }
-  const double setup_s = rules_.delays.create_s + (occupancy == 0 ? rules_.delays.mig_toggle_s : 0.0);
   for (const ModeInstance& instance : demand_->instances[model]) {
     const ModeIndex::InstanceOption place = index_.best_place(model, instance.shape, occupancy);
-    if (place.start < 0) {
-      continue;
+    if (place.start >= 0) {
+      offer(instance_on(ordinal, model, instance, place));
     }
-    const MigShape& shape = MigLattice::of(GpuModelId{model}).shapes()[static_cast<std::size_t>(instance.shape)];
-    offer({.cost = cost_of(ModeKind::mig, place.value_lost, instance.slowdown, setup_s),
-           .mode = ModeKind::mig,
-           .ordinal = ordinal,
-           .profile = instance.profile,
-           .range = {place.start, static_cast<std::int16_t>(shape.memory_units)},
-           .slowdown = instance.slowdown,
-           .setup_s = setup_s,
-           .value_lost = place.value_lost});
   }
 }
 
