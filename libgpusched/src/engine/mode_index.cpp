@@ -133,9 +133,8 @@ void ModeIndex::refresh(const ClusterState& state, ModeDemands& demands, GpuRef 
   set(idle_[gpu.model], ordinal, idle);
   const bool time_slice = gpu.sharing == PartitionSharing::time_slice;
   const bool mps = gpu.sharing == PartitionSharing::mps;
-  const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
-  set(open_time_slice_, ordinal, takes_newcomers && time_slice && gpu.tenants < cap);
-  set(open_mps_, ordinal, takes_newcomers && mps && gpu.tenants < cap);
+  set(open_time_slice_, ordinal, takes_newcomers && time_slice && gpu.tenants < rules_.time_slice_tenants);
+  set(open_mps_, ordinal, takes_newcomers && mps && gpu.tenants < rules_.mps_tenants);
   log_.push_back(ordinal);
   if (gpu.sliced_starts != 0 || (!instances_.empty() && instances_.contains(ordinal))) {
     refresh_instances(state, demands, ref, ordinal);
@@ -169,7 +168,8 @@ ModeIndex::Shared ModeIndex::shared_by(const ClusterState& state, ModeDemands& d
   if (!mps && rules_.guard == ModeGuard::slowdown) {
     find_room(state, demands, tenants, shared);
   }
-  shared.headroom = headroom(shared, mode);
+  shared.headroom =
+      room_left(mode, shared.tenants, shared.free_memory_mib, shared.memory_mib, shared.load, shared.limit);
   return shared;
 }
 
@@ -200,33 +200,13 @@ void ModeIndex::refresh_instances(const ClusterState& state, ModeDemands& demand
   }
   std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.start < b.start; });
   for (Instance& instance : instances) {
-    instance.headroom = room_left(instance.tenants.size(), instance.free_memory_mib, instance.memory_mib, instance.load,
-                                  instance.limit);
     const auto tenants = static_cast<std::int32_t>(instance.tenants.size());
+    instance.headroom = room_left(ModeKind::time_sliced_mig, tenants, instance.free_memory_mib, instance.memory_mib,
+                                  instance.load, instance.limit);
     if (node.state.schedulable && !gpu.held && tenants < rules_.instance_tenants) {
       set(open_instances_, ordinal, true);
     }
   }
-}
-
-double ModeIndex::room_left(std::size_t tenants, std::int32_t free_memory_mib, std::int32_t memory_mib, double load,
-                            double limit) const {
-  const double places = 1.0 - static_cast<double>(tenants) / rules_.instance_tenants;
-  const double memory = static_cast<double>(free_memory_mib) / std::max(1, memory_mib);
-  const double room = limit > load ? 1.0 - load / limit : 0.0;
-  return std::max(0.0, std::min({places, memory, room}));
-}
-
-double ModeIndex::headroom(const Shared& gpu, ModeKind mode) const {
-  const std::int32_t cap = mode == ModeKind::mps ? rules_.mps_tenants : rules_.time_slice_tenants;
-  double left = 1.0 - static_cast<double>(gpu.tenants) / cap;
-  if (gpu.memory_mib > 0 && rules_.guard != ModeGuard::none) {
-    left = std::min(left, static_cast<double>(gpu.free_memory_mib) / gpu.memory_mib);
-  }
-  if (rules_.guard == ModeGuard::slowdown) {
-    left = std::min(left, gpu.limit > gpu.load ? 1.0 - gpu.load / gpu.limit : 0.0);
-  }
-  return std::max(left, 0.0);
 }
 
 const ModeValue& ModeIndex::value(std::uint16_t model) {

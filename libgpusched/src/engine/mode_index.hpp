@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -72,9 +73,18 @@ class ModeIndex {
   const IndexBitset& open_instances() const { return open_instances_; }
   /// The time-sliced instances of one of these, by start.
   const std::vector<Instance>& instances(std::uint32_t ordinal) const { return instances_.at(ordinal); }
-  /// Share of its room that an instance with so many tenants has left, 0..1.
-  double room_left(std::size_t tenants, std::int32_t free_memory_mib, std::int32_t memory_mib, double load,
-                   double limit) const;
+  /// Share of its room that a GPU, or an instance, shared in this mode by so many tenants has left, 0..1.
+  double room_left(ModeKind mode, std::int32_t tenants, std::int32_t free_memory_mib, std::int32_t memory_mib,
+                   double load, double limit) const {
+    double left = 1.0 - static_cast<double>(tenants) / rules_.most_tenants(mode);
+    if (memory_mib > 0 && rules_.guard != ModeGuard::none) {
+      left = std::min(left, static_cast<double>(free_memory_mib) / memory_mib);
+    }
+    if (rules_.guard == ModeGuard::slowdown) {
+      left = std::min(left, limit > load ? 1.0 - load / limit : 0.0);
+    }
+    return std::max(left, 0.0);
+  }
   const IndexBitset& idle(std::uint16_t model) const { return idle_[model]; }
   /// Idle GPUs of all models that take newcomers.
   std::uint32_t idle_count() const { return idle_count_; }
@@ -89,8 +99,6 @@ class ModeIndex {
   /// Where a shape may go on a model, least value lost first, then the fewest free units.
   const std::vector<InstanceOption>& instance_options(const GpuIndex& gpus, std::uint16_t model, int shape);
   const ModeValue& value(std::uint16_t model);
-  /// The room left on a shared GPU, 0..1.
-  double headroom(const Shared& gpu, ModeKind mode) const;
 
   /// GPUs that changed, in order; a reader remembers how far it has read. `generation` changes when it starts anew.
   const std::vector<std::uint32_t>& change_log() const { return log_; }

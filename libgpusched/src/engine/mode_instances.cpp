@@ -24,10 +24,10 @@ void ModeSearch::search_instances(ModeSet modes, std::uint32_t begin, std::uint3
       bool found_cut = false;
       bool found_idle = false;
       for (const ModeIndex::InstanceOption& option : index_.instance_options(gpus, model, instance.shape)) {
-        if (option.idle ? found_idle : found_cut) {
+        const auto bucket = static_cast<std::size_t>(option.bucket);
+        if (gpus.buckets()[bucket].empty() || (option.idle ? found_idle : found_cut)) {
           continue;
         }
-        const auto bucket = static_cast<std::size_t>(option.bucket);
         std::uint32_t ordinal = gpus.next_member(bucket, begin);
         while (ordinal < end && node_reason(ordinal, ModeKind::mig) != RejectReason::none) {
           ordinal = gpus.next_member(bucket, ordinal + 1);
@@ -69,8 +69,9 @@ ModeCandidate ModeSearch::opened_for_turns(ModeCandidate alone, std::uint16_t mo
   const InstanceTenant& own = *demand_->turns_on(model, alone.profile);
   const GpuModel& gpu = gpu_model(GpuModelId{model});
   const auto memory_mib = static_cast<std::int32_t>(gpu.profiles[alone.profile.value].memory_mib.value_or(0));
-  const double left = index_.room_left(1, memory_mib - demand_->memory_mib, memory_mib, own.load, own.limit);
   alone.mode = ModeKind::time_sliced_mig;
+  const double left =
+      index_.room_left(alone.mode, 1, memory_mib - demand_->memory_mib, memory_mib, own.load, own.limit);
   alone.value_lost -= instance_value(static_cast<double>(alone.range.size) / gpu.placement_units, left);
   alone.cost = cost_of(alone.mode, alone.value_lost, alone.slowdown, alone.setup_s);
   return alone;
@@ -109,12 +110,12 @@ ModeCandidate ModeSearch::join_instance(std::uint32_t ordinal) {
   }
   for (const ModeIndex::Instance& instance : index_.instances(ordinal)) {
     const InstanceTenant* own = demand_->turns_on(model, instance.profile);
-    if (own == nullptr || static_cast<std::int32_t>(instance.tenants.size()) >= rules_.instance_tenants ||
-        instance.free_memory_mib < demand_->memory_mib) {
+    const auto tenants = static_cast<std::int32_t>(instance.tenants.size());
+    if (own == nullptr || tenants >= rules_.instance_tenants || instance.free_memory_mib < demand_->memory_mib) {
       continue;
     }
     const double left =
-        index_.room_left(instance.tenants.size() + 1, instance.free_memory_mib - demand_->memory_mib,
+        index_.room_left(ModeKind::time_sliced_mig, tenants + 1, instance.free_memory_mib - demand_->memory_mib,
                          instance.memory_mib, instance.load + own->load, std::min(instance.limit, own->limit));
     const double lost = instance_value(instance.size, instance.headroom) - instance_value(instance.size, left);
     if (cost_of(ModeKind::time_sliced_mig, lost, 1.0, 0.0) >= to_beat) {

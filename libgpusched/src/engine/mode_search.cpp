@@ -30,6 +30,13 @@ ModeSet modes_of(NodeSharing sharing) {
   return 0;
 }
 
+/// std::llround without a call into the C library: a decision rounds a hundred costs.
+std::int64_t rounded(double value) {
+  const auto cut = static_cast<std::int64_t>(value);
+  const double rest = value - static_cast<double>(cut);
+  return cut + (rest >= 0.5 ? 1 : 0) - (rest <= -0.5 ? 1 : 0);
+}
+
 }  // namespace
 
 std::string_view to_string(ModeKind mode) {
@@ -112,10 +119,14 @@ void ModeSearch::offer(const ModeCandidate& candidate) {
 
 std::int64_t ModeSearch::cost_of(ModeKind mode, double value_lost, double slowdown, double setup_s) const {
   const bool foresees = rules_.guard == ModeGuard::slowdown;
-  const double held_longer = foresees && demand_->loses_value_while_slow ? slowdown : 1.0;
-  const double cost = value_lost * held_longer + rules_.weights.delay * setup_s / demand_->expected_s -
-                      (mode == ModeKind::mps ? rules_.weights.mps_bonus : 0.0);
-  return std::llround(cost * 1e6);
+  double cost = foresees && demand_->loses_value_while_slow ? value_lost * slowdown : value_lost;
+  if (setup_s > 0) {
+    cost += rules_.weights.delay * setup_s / demand_->expected_s;
+  }
+  if (mode == ModeKind::mps) {
+    cost -= rules_.weights.mps_bonus;
+  }
+  return rounded(cost * 1e6);
 }
 
 RejectReason ModeSearch::node_reason(std::uint32_t ordinal, ModeKind mode) {
@@ -215,14 +226,13 @@ ModeCandidate ModeSearch::opened_on(std::uint32_t ordinal, ModeKind mode) const 
 }
 
 double ModeSearch::shared_value_lost(const ModeIndex::Shared& gpu, ModeKind mode, bool opens) const {
-  ModeIndex::Shared after = gpu;
   const bool mps = mode == ModeKind::mps;
-  after.load += mps ? demand_->mps_load : demand_->time_slice_load;
-  after.limit = std::min(after.limit, mps ? demand_->mps_limit : demand_->time_slice_limit);
-  after.free_memory_mib -= demand_->memory_mib;
-  ++after.tenants;
+  const double load = gpu.load + (mps ? demand_->mps_load : demand_->time_slice_load);
+  const double limit = std::min(gpu.limit, mps ? demand_->mps_limit : demand_->time_slice_limit);
+  const double left =
+      index_.room_left(mode, gpu.tenants + 1, gpu.free_memory_mib - demand_->memory_mib, gpu.memory_mib, load, limit);
   const double before = opens ? 1.0 : ModeValue::of_shared(gpu.headroom, rules_.weights.wholeness);
-  return before - ModeValue::of_shared(index_.headroom(after, mode), rules_.weights.wholeness);
+  return before - ModeValue::of_shared(left, rules_.weights.wholeness);
 }
 
 void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end) {
@@ -232,14 +242,11 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
   bool some_take_it = false;  // by everything but the slowdowns
   std::size_t looked_at = 0;
   for (std::uint32_t ordinal = open.next(begin); ordinal < end; ordinal = open.next(ordinal + 1)) {
-    if (join_reason(index_.shared(ordinal), mode) == RejectReason::none) {
-      // Once some GPU counts, its node is looked at only where nothing else stands against it.
-      if (!some_take_it) {
-        some_take_it = node_reason(ordinal, mode) == RejectReason::none;
-        if (some_take_it) {
-          weigh_join(ordinal, mode, slowdown_beside(ordinal, mode), join);
-        }
-      } else if (may_win(ordinal, mode, join)) {
+    const ModeIndex::Shared& gpu = index_.shared(ordinal);
+    if (join_reason(gpu, mode) == RejectReason::none) {
+      some_take_it = some_take_it || node_reason(ordinal, mode) == RejectReason::none;
+      // Cheapest first. Once some GPU counts, its node is looked at only where nothing else stands against it.
+      if (some_take_it && !is_surely_too_slow(gpu, mode) && may_win(gpu, mode, join)) {
         const double slowdown = slowdown_beside(ordinal, mode);
         if (slowdown > 0 && node_reason(ordinal, mode) == RejectReason::none) {
           weigh_join(ordinal, mode, slowdown, join);
@@ -259,20 +266,16 @@ void ModeSearch::search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t
   }
 }
 
-bool ModeSearch::may_win(std::uint32_t ordinal, ModeKind mode, const Join& join) const {
+bool ModeSearch::may_win(const ModeIndex::Shared& gpu, ModeKind mode, const Join& join) const {
   if (!join.candidate.found()) {
     return true;
   }
-  const ModeIndex::Shared& gpu = index_.shared(ordinal);
   const double lost = rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false);
   const std::int64_t key = rules_.spreads ? 0 : cost_of(mode, lost, 1.0, 0.0);
   return (lost < 0 && !rules_.spreads) || std::tuple(key, lost) < std::tuple(join.key, join.value_lost);
 }
 
 void ModeSearch::weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join) {
-  if (slowdown == 0) {
-    return;
-  }
   const ModeIndex::Shared& gpu = index_.shared(ordinal);
   const double lost = rules_.spreads ? -gpu.headroom : shared_value_lost(gpu, mode, false);
   const std::int64_t cost = cost_of(mode, lost, slowdown, 0.0);
@@ -303,6 +306,9 @@ double ModeSearch::slowdown_beside(const ModeIndex::Shared& gpu, std::span<const
 }
 
 bool ModeSearch::is_surely_too_slow(const ModeIndex::Shared& gpu, ModeKind mode) const {
+  if (rules_.guard != ModeGuard::slowdown) {
+    return false;
+  }
   const PartitionLoad& adds = demand_->adds;
   if (mode == ModeKind::mps) {
     return gpu.sum.mps.mean + adds.mps.mean > std::min(gpu.most_mps_pressure, demand_->most_mps_pressure);
@@ -355,9 +361,8 @@ Candidate ModeSearch::placement(const ModeCandidate& chosen) const {
     case ModeKind::time_slice:
     case ModeKind::mps: {
       const bool mps = chosen.mode == ModeKind::mps;
-      const std::int32_t cap = mps ? rules_.mps_tenants : rules_.time_slice_tenants;
       part.sharing = mps ? PartitionSharing::mps : PartitionSharing::time_slice;
-      part.share_milli = static_cast<std::uint16_t>(milli_per_unit / cap);
+      part.share_milli = static_cast<std::uint16_t>(milli_per_unit / rules_.most_tenants(chosen.mode));
       part.memory_mib = rules_.guard == ModeGuard::none ? 0 : demand_->memory_mib;
       break;
     }

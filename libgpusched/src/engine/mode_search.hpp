@@ -118,7 +118,7 @@ class ModeSearch {
   void search_shared(ModeKind mode, std::uint32_t begin, std::uint32_t end);
   /// False: nobody beside whom the job runs as fast as alone would make this GPU the better one. Cheaper than a
   /// prediction.
-  bool may_win(std::uint32_t ordinal, ModeKind mode, const Join& join) const;
+  bool may_win(const ModeIndex::Shared& gpu, ModeKind mode, const Join& join) const;
   void weigh_join(std::uint32_t ordinal, ModeKind mode, double slowdown, Join& join);
   void offer(const ModeCandidate& candidate);
   bool found_any() const {

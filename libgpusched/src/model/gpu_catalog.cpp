@@ -110,8 +110,9 @@ std::span<const GpuModel> gpu_catalog() {
 }
 
 const GpuModel& gpu_model(GpuModelId id) {
-  GPUSCHED_CHECK(id.value < gpu_catalog().size(), "no such GPU model");
-  return gpu_catalog()[id.value];
+  const std::span<const GpuModel> rows = gpu_catalog();
+  GPUSCHED_CHECK(id.value < rows.size(), "no such GPU model");
+  return rows[id.value];
 }
 
 Result<GpuModelId> find_gpu_model(std::string_view name) {

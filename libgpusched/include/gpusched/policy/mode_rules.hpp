@@ -78,6 +78,11 @@ struct ModeRules {
   /// A job waits while its class got more than this share above a class that waits. 1 or more: never.
   double class_lead = 1;
   std::vector<ModePool> pools = {{}};
+
+  /// Of a GPU, or an instance, shared in this mode.
+  std::int32_t most_tenants(ModeKind mode) const {
+    return mode == ModeKind::mps ? mps_tenants : mode == ModeKind::time_slice ? time_slice_tenants : instance_tenants;
+  }
 };
 
 }  // namespace gpusched
