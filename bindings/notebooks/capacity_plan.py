@@ -17,6 +17,7 @@
 
 # %%
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 import numpy as np
 
 import libgpusched as gs
@@ -64,7 +65,10 @@ ax.errorbar(
 )
 ax.axhline(90, linestyle="--", color="gray")
 ax.axvline(plan.nodes, linestyle=":", color="gray")
-ax.set(xlabel="nodes", ylabel="p99 of the waiting time, minutes", yscale="symlog")
+ax.set_yscale("symlog", linthresh=10)
+ax.set(xlabel="nodes", ylabel="p99 of the waiting time, minutes", ylim=(0, None))
+ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+ax.yaxis.set_major_formatter("{x:.0f}")
 tried[["nodes", "gpus", "seeds", "meets", "decided"]]
 
 # %% [markdown]

@@ -101,13 +101,22 @@ as_trace(mix_of(1, services=60, notebooks=160, tunings=80))
 #
 # One node of eight A100, half a day. `mig_dynamic` makes the smallest instance that will do;
 # `time_slice` puts up to 4 (or 8) jobs on a GPU; both give a whole GPU to whom they cannot serve,
-# such as, for time slicing, a service that asks for isolation. `auto` chooses for each job.
+# such as, for time slicing, a service that asks for isolation. `auto` chooses for each job, and
+# keeps a class that got its share waiting while another class has got less; with `class_lead=1` it
+# does not.
 #
 # **Goodput** counts only work within what the job tolerates (`max_slowdown`), in GPUs per GPU,
 # from the fifth hour on, when the node has filled.
 
 # %%
-POLICIES = ["all_whole", "mig_dynamic", "time_slice:replicas=4", "time_slice:replicas=8", "auto"]
+POLICIES = [
+    "all_whole",
+    "mig_dynamic",
+    "time_slice:replicas=4",
+    "time_slice:replicas=8",
+    "auto",
+    "auto:class_lead=1",
+]
 
 
 def replay(**mix):
@@ -126,7 +135,9 @@ def replay(**mix):
 # ### Mostly notebooks
 #
 # They work a tenth of the time. Time slicing lets eight of them take turns on a GPU; MIG
-# cuts it into seven pieces of which each idles as much as its owner, and those are slower.
+# cuts it into seven pieces of which each idles as much as its owner, and those are slower. The few
+# services do better under `auto`, and the many notebooks pay for it: here the goodput is in not
+# keeping them waiting.
 
 # %%
 notebooks = replay(services=10, notebooks=400, tunings=0)
