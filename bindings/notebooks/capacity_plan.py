@@ -17,8 +17,8 @@
 
 # %%
 import matplotlib.pyplot as plt
-from matplotlib.ticker import MaxNLocator
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 import libgpusched as gs
 

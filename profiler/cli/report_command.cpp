@@ -61,8 +61,7 @@ Result<int> report(const ReportArguments& arguments) {
   }
   const suite::SuiteJudgement judgement = suite::judge_suite(results.value(), arguments.seed);
   std::cout << "Mean absolute error of relative speed; split by seed " << arguments.seed << "\n";
-  for (const suite::Judgement* one :
-       {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
+  for (const suite::Judgement* one : judgement.all()) {
     print_judgement(*one);
   }
   if (!results.value().unused.empty()) {

@@ -1,6 +1,8 @@
 #include "gpusched/profiler/nvml_sampling.hpp"
 
+#include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include "gpusched/profiler/devices.hpp"
 #include "gpusched/profiler/observation.hpp"
@@ -28,6 +30,16 @@ void set_mean(suite::FlatObject& line, const char* key, const std::optional<Acti
   if (value) {
     line.set(key, value->mean);
   }
+}
+
+/// The GPU that the suite's processes take: CUDA's first one, where the order is that of the PCI bus.
+Result<Device> first_visible(const Machine& machine) {
+  const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  Result<std::vector<Device>> devices = visible == nullptr ? all_devices(machine) : select_devices(machine, visible);
+  if (!devices) {
+    return devices.error();
+  }
+  return devices.value().front();
 }
 
 }  // namespace
@@ -68,7 +80,12 @@ suite::DeviceSampling nvml_sampling(const std::string& library) {
   }
   sampling.machine.set("nvml", machine.value().nvml_version.value_or("unknown version"))
       .set("driver", machine.value().driver_version.value_or("unknown"));
-  const Gpu& gpu = machine.value().gpus.front();
+  const Result<Device> chosen = first_visible(machine.value());
+  if (!chosen) {
+    sampling.machine.set("nvml", chosen.error().to_string());
+    return sampling;
+  }
+  const Gpu& gpu = machine.value().gpus[chosen.value().gpu_index];
   sampling.machine.set("mig_enabled", gpu.mig_enabled);
   for (const Device& instance : gpu.instances) {
     // Compute instances that share a GPU instance share its memory: no partition of their own.
@@ -77,6 +94,10 @@ suite::DeviceSampling nvml_sampling(const std::string& library) {
     }
   }
   if (gpu.mig_enabled) {
+    // A process is told the name and the UUID of its instance; results are of the GPU. CUDA's UUIDs have no prefix.
+    constexpr std::string_view prefix = "GPU-";
+    const bool has_prefix = gpu.whole.uuid.starts_with(prefix);
+    sampling.machine.set("gpu", gpu.whole.name).set("uuid", gpu.whole.uuid.substr(has_prefix ? prefix.size() : 0));
     return sampling;  // which instance a measurement uses changes; GPU-level numbers are not an instance's
   }
   const auto state = std::make_shared<Sampling>(Sampling{.library = opened.value(), .devices = {gpu.whole}});

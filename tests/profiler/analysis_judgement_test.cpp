@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "gpusched/io/job_profile_json.hpp"
+#include "gpusched/model/gpu_catalog.hpp"
 #include "gpusched/perf/slice_speed.hpp"
 #include "gpusched/profiler/analysis/judgement.hpp"
 #include "gpusched/profiler/analysis/suite_exports.hpp"
@@ -104,6 +105,29 @@ class AnalysisJudgementTest : public testing::Test {
         << "\n";
   }
 
+  /// Goes on with what `measured_by` wrote: the same GPU with MIG on, where a process sees its instance alone.
+  SuiteResults measured_on_instances_by(const std::function<double(const PlannedMeasurement&, SliceFractions)>& law) {
+    std::ofstream out(folder_ / "results.jsonl", std::ios::app);
+    out << FlatObject()
+               .set("line", "suite")
+               .set("gpu", "NVIDIA H100 80GB HBM3")
+               .set("uuid", "made up")
+               .set("mig_enabled", true)
+               .set("device_sms", 16)
+               .set("memory_bytes_per_s", memory_rate / 8)
+               .line()
+        << "\n";
+    const GpuModelId h100 = find_gpu_model("H100-80GB-SXM5").value();
+    for (const PlannedMeasurement& planned :
+         default_plan({.slice_sms = {}, .mig_profiles = {"1g.10gb", "2g.20gb", "3g.40gb"}})) {
+      const MigProfileId profile = find_mig_profile(h100, planned.mig_profile).value();
+      const SliceFractions slice = slice_fractions(gpu_model(h100), gpu_model(h100).profiles[profile.value]);
+      write(out, planned, [&](const PlannedMeasurement&, std::size_t) { return law(planned, slice); });
+    }
+    out.close();
+    return read_suite_results(folder_.path()).value();
+  }
+
   void append(const std::string& line) { std::ofstream(folder_ / "results.jsonl", std::ios::app) << line << "\n"; }
 
   test::TemporaryFolder folder_;
@@ -131,6 +155,29 @@ TEST_F(AnalysisJudgementTest, AKnownLawIsFoundAgain) {
   EXPECT_LT(*judged.slices.error(true), 0.002);
   EXPECT_NEAR(judged.constants.switch_tax, 0.2, 0.002) << "one set of constants comes out";
   EXPECT_NEAR(judged.constants.latency_weight, 0.85, 0.01);
+}
+
+TEST_F(AnalysisJudgementTest, InstancesAreJudgedAgainstTheWholeGpuOfTheSameFolder) {
+  const PerfConstants defaults{};
+  const auto law = [&](const PlannedMeasurement& planned, SliceFractions slice) {
+    const MadeUp own = made_up(*planned.jobs[0].kind);
+    const double latency = 0.85 * std::max(0.0, own.u - own.m) / std::pow(slice.compute, 0.9);
+    return defaults.mig_tax * std::max(1.0, (1 - own.u) + latency + own.m / slice.memory);
+  };
+  EXPECT_TRUE(judge_suite(measured_by(known_law), 1).instances.points.empty());
+  const SuiteResults results = measured_on_instances_by(law);
+  const SuiteJudgement judged = judge_suite(results, 1);
+  EXPECT_GE(judged.instances.points.size(), 30U);
+  EXPECT_LT(*judged.instances.error(true), 0.002);
+  EXPECT_EQ(judged.instances.points[0].where.substr(0, 3), "on ") << judged.instances.points[0].where;
+  EXPECT_LT(*judged.slices.error(true), 0.002) << "SMs are counted against the GPU, not against the instance";
+  EXPECT_NE(suite_page(results, judged, "t").find("MIG instances"), std::string::npos);
+
+  measured_by(known_law);
+  const auto other_law = [&](const PlannedMeasurement& planned, SliceFractions slice) {
+    return 2 * law(planned, slice);
+  };
+  EXPECT_GT(*judge_suite(measured_on_instances_by(other_law), 1).instances.error(true), 0.1);
 }
 
 TEST_F(AnalysisJudgementTest, AnotherLawIsAMiss) {

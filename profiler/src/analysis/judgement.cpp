@@ -41,16 +41,20 @@ JobProfile profile_of(const JobAlone& alone, const PlannedJob& planned, const Me
 /// One measurement with everything a prediction of it needs.
 struct Case {
   const MeasuredSet* set = nullptr;
-  std::vector<JobProfile> tenants;  // copies spelt out
-  std::vector<std::size_t> first;   // of each planned job
-  std::vector<JudgedPoint> points;  // of each planned job, without prediction
+  std::optional<MigProfileId> instance;  // none: the whole GPU
+  std::vector<JobProfile> tenants;       // copies spelt out
+  std::vector<std::size_t> first;        // of each planned job
+  std::vector<JudgedPoint> points;       // of each planned job, without prediction
 };
 
 double measured_speed(const PlannedJob& planned, const MeasuredTenant& tenant, const JobAlone& alone) {
   return (planned.load > 0 ? tenant.service_ms : alone.step_ms) / tenant.step_ms;
 }
 
-std::string neighbours_of(const PlannedMeasurement& planned, std::size_t index) {
+std::string place_of(const PlannedMeasurement& planned, std::size_t index) {
+  if (planned.way == Way::mig) {
+    return "on " + planned.mig_profile;
+  }
   std::string text;
   for (std::size_t i = 0; i < planned.jobs.size(); ++i) {
     const PlannedJob& job = planned.jobs[i];
@@ -87,7 +91,14 @@ class CaseBuilder {
 
  private:
   std::optional<Case> case_of(const MeasuredSet& set) const {
-    Case one{.set = &set, .tenants = {}, .first = {}, .points = {}};
+    Case one{.set = &set, .instance = {}, .tenants = {}, .first = {}, .points = {}};
+    if (set.planned.way == Way::mig) {
+      const Result<MigProfileId> profile = find_mig_profile(results_.gpu_model, set.planned.mig_profile);
+      if (!profile) {
+        return std::nullopt;
+      }
+      one.instance = profile.value();
+    }
     for (std::size_t i = 0; i < set.planned.jobs.size(); ++i) {
       const PlannedJob& planned = set.planned.jobs[i];
       const auto alone = results_.alone.find(std::string(planned.kind->name));
@@ -98,7 +109,7 @@ class CaseBuilder {
       one.tenants.insert(one.tenants.end(), static_cast<std::size_t>(planned.copies),
                          profile_of(alone->second, planned, set.tenants[i], results_.gpu_model));
       one.points.push_back({.job = std::string(planned.kind->name) + (planned.load > 0 ? " requests" : ""),
-                            .where = neighbours_of(set.planned, i),
+                            .where = place_of(set.planned, i),
                             .measured = measured_speed(planned, set.tenants[i], alone->second),
                             .host_part = 1 - alone->second.engine_active,
                             .item_ms = alone->second.step_ms});
@@ -137,8 +148,9 @@ double predicted_speed(const SlowdownModel& model, const Case& one, std::size_t 
     tenants.push_back(&tenant);
   }
   const Result<std::vector<double>> slowdown = model.predict(
-      {.gpu_model = one.tenants[0].gpu_model, .profile = {}, .tenants = tenants, .load = LoadPoint::mean}, constants);
-  GPUSCHED_CHECK(slowdown.ok(), "a model of whole GPUs on a whole GPU");
+      {.gpu_model = one.tenants[0].gpu_model, .profile = one.instance, .tenants = tenants, .load = LoadPoint::mean},
+      constants);
+  GPUSCHED_CHECK(slowdown.ok(), "a model where it does not apply");
   return 1 / slowdown.value()[one.first[job]];
 }
 
@@ -459,6 +471,9 @@ SuiteJudgement judge_suite(const SuiteResults& results, std::uint64_t seed) {
       judged.constants);
   const std::vector<SliceCase> slices = slice_cases(results);
   judged.slices = judge_slices(slices, seed, judged.constants);
+  judged.instances = judge_unseen("MIG instances", "slice-training",
+                                  "Constants of the slices, and MIG's tax as it is; all points are held out",
+                                  builder.cases(Way::mig, closed), judged.constants);
   judged.modelled = modelled_slices(results, slices);
   std::vector<Case> beside = builder.cases(
       Way::mps, [&](const PlannedMeasurement& p) { return closed(p) && !(equal_copies(p) && p.processes() == 2); });

@@ -35,8 +35,7 @@ std::string verdict(const Judgement& judgement) {
 
 std::string limits(const SuiteJudgement& judgement) {
   Rows rows;
-  for (const Judgement* one :
-       {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
+  for (const Judgement* one : judgement.all()) {
     rows.push_back({one->title, std::to_string(one->points.size()), error_text(one->error(false)),
                     error_text(one->error(true)), one->limit ? fixed(*one->limit, 2) : "", verdict(*one)});
   }
@@ -233,8 +232,7 @@ std::string suite_page(const SuiteResults& results, const SuiteJudgement& judgem
                     "). Command: " + text("command") + ". " + std::to_string(results.sets.size()) + " measurements.",
                 "muted");
   page += limits(judgement) + jobs_alone(results);
-  for (const Judgement* one :
-       {&judgement.pairs, &judgement.slices, &judgement.copies, &judgement.served, &judgement.mps}) {
+  for (const Judgement* one : judgement.all()) {
     page += judged(*one);
   }
   page += modelled(judgement) + instances(results) + switch_tax(results) + latencies(results) + unused(results);

@@ -49,7 +49,10 @@ LogContents contents_of(const std::vector<FlatObject>& lines) {
     const std::string kind = line.text("line").value_or("");
     const std::string id = line.text("id").value_or("");
     if (kind == "suite") {
-      contents.machine = line;
+      // With MIG on a process is told of its instance, not of the GPU.
+      if (!contents.machine.text("line") || !line.flag("mig_enabled").value_or(false)) {
+        contents.machine = line;
+      }
       jobs.clear();
     } else if (kind == "job") {
       jobs[id].push_back(line);

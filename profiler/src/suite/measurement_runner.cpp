@@ -11,12 +11,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+const std::pair<std::string, std::string> device_order = {"CUDA_DEVICE_ORDER", "PCI_BUS_ID"};  // as NVML counts
+
 Clock::time_point seconds_from_now(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 Result<JobProcess::Environment> environment_of(const PlannedMeasurement& measurement, const RunnerSettings& settings) {
-  JobProcess::Environment environment;
+  JobProcess::Environment environment = {device_order};
   if (measurement.way == Way::mig) {
     const auto device = settings.sampling.mig_devices.find(measurement.mig_profile);
     if (device == settings.sampling.mig_devices.end()) {
@@ -191,7 +193,7 @@ MeasurementOutcome run_measurement(const PlannedMeasurement& measurement, const 
 
 Result<FlatObject> read_device(const RunnerSettings& settings) {
   Result<JobProcess> process =
-      JobProcess::start(settings.job_program, {"--device"}, {}, settings.folder / "stderr-device.txt");
+      JobProcess::start(settings.job_program, {"--device"}, {device_order}, settings.folder / "stderr-device.txt");
   if (!process) {
     return process.error();
   }

@@ -101,10 +101,11 @@ class Session {
       return log.error();
     }
     log_ = &log.value();
-    const Result<FlatObject> device = read_device(settings_);
+    Result<FlatObject> device = read_device(settings_);
     if (!device) {
       return device.error();
     }
+    device.value().merge(settings_.sampling.machine);  // which knows better
     const std::string gpu = device.value().text("gpu").value_or("");
     const Result<std::vector<PlannedMeasurement>> plan = plan_of(options_, gpu, settings_.sampling);
     if (!plan) {
@@ -145,7 +146,7 @@ class Session {
         .set("command", options_.command)
         .set("settle_s", settings_.settle_s);
     constexpr std::array<std::string_view, 1> without = {"event"};
-    line.merge(device, without).merge(settings_.sampling.machine);
+    line.merge(device, without);
     return log_->append({&line, 1});
   }
 

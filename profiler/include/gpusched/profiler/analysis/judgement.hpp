@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,8 +56,11 @@ struct ModelledSlice {
 struct SuiteJudgement {
   std::uint64_t seed = 1;
   PerfConstants constants{};  ///< fitted
-  Judgement pairs, copies, served, slices, mps;
+  Judgement pairs, slices, instances, copies, served, mps;
   std::vector<ModelledSlice> modelled;
+
+  /// In the order that people are shown.
+  std::array<const Judgement*, 6> all() const { return {&pairs, &slices, &instances, &copies, &served, &mps}; }
 };
 
 /// Fits and judges every model that the results say something about. Half of the pairs and half of the slices, drawn by

@@ -1,0 +1,68 @@
+// Which GPU the suite's counters are of, on the double of NVML.
+
+#include "gpusched/profiler/nvml_sampling.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "temporary_folder.hpp"
+
+namespace gpusched::profiler {
+namespace {
+
+class NvmlSamplingTest : public testing::Test {
+ protected:
+  suite::DeviceSampling sampling_of(const char* script, const char* visible = nullptr) {
+    std::ofstream(folder_ / "script.json") << script;
+    setenv("GPUSCHED_FAKE_NVML", (folder_ / "script.json").c_str(), 1);
+    if (visible != nullptr) {
+      setenv("CUDA_VISIBLE_DEVICES", visible, 1);
+    }
+    return nvml_sampling(GPUSCHED_FAKE_NVML);
+  }
+  void TearDown() override {
+    unsetenv("GPUSCHED_FAKE_NVML");
+    unsetenv("CUDA_VISIBLE_DEVICES");
+  }
+  static double power_of(const suite::DeviceSampling& sampling) {
+    sampling.begin();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    return sampling.end().number("power_w").value_or(0);
+  }
+
+  gpusched::test::TemporaryFolder folder_;
+};
+
+constexpr const char* two_gpus = R"({"gpus": [
+    {"model": "H100-80GB-SXM5", "uuid": "GPU-aaaa1111", "timeline": [{"at_s": 0, "engine_active": 0.5, "power_w": 100}]},
+    {"model": "H100-80GB-SXM5", "uuid": "GPU-aaaa2222", "timeline": [{"at_s": 0, "engine_active": 0.5, "power_w": 200}]}]})";
+
+TEST_F(NvmlSamplingTest, SamplesTheGpuThatTheProcessesTake) {
+  EXPECT_EQ(power_of(sampling_of(two_gpus)), 100);
+  EXPECT_EQ(power_of(sampling_of(two_gpus, "1")), 200);
+  EXPECT_EQ(power_of(sampling_of(two_gpus, "GPU-aaaa2222,0")), 200);
+}
+
+TEST_F(NvmlSamplingTest, SamplesNothingWhereNoGpuIsVisible) {
+  const suite::DeviceSampling sampling = sampling_of(two_gpus, "7");
+  EXPECT_FALSE(sampling.begin);
+  EXPECT_NE(sampling.machine.text("nvml").value_or("").find("7"), std::string::npos)
+      << sampling.machine.text("nvml").value_or("");
+}
+
+TEST_F(NvmlSamplingTest, WithMigOnResultsAreOfTheGpuAndNoCountersAreTaken) {
+  const suite::DeviceSampling sampling = sampling_of(R"({"gpus": [{"model": "H100-80GB-SXM5", "uuid": "GPU-aaaa1111",
+      "mig": true, "instances": [{"profile": "1g.10gb"}, {"profile": "1g.10gb"}, {"profile": "3g.40gb"}]}]})");
+  EXPECT_EQ(sampling.machine.flag("mig_enabled"), true);
+  EXPECT_EQ(sampling.machine.text("uuid"), "aaaa1111") << "as CUDA spells it where MIG is off";
+  EXPECT_EQ(sampling.machine.text("gpu"), "NVIDIA H100 80GB HBM3");
+  EXPECT_EQ(sampling.mig_devices.size(), 2U) << "one instance of each profile";
+  EXPECT_FALSE(sampling.begin);
+}
+
+}  // namespace
+}  // namespace gpusched::profiler
