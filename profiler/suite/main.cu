@@ -62,6 +62,9 @@ int run_job(const JobOptions& options) {
   FlatObject ready = device.description();
   if (options.kind == nullptr) {
     ready.set("event", "device");
+    if (const std::optional<std::string> version = cublas_version()) {
+      ready.set("cublas", *version);
+    }
     print(ready);
     return 0;
   }

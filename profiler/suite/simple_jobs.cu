@@ -178,6 +178,8 @@ std::unique_ptr<SuiteJob> make_job(const JobKindInfo& kind, cudaStream_t stream)
       return make_gemm_bf16(kind, stream);
     case Work::gemm_fp32:
       return make_gemm_fp32(kind, stream);
+    case Work::gemm_cublas:
+      return make_gemm_cublas(kind, stream);
     case Work::stream:
       return make_stream(kind, stream);
     case Work::decode:

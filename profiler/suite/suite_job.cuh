@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gpusched/profiler/suite/elements.hpp"
@@ -36,6 +37,7 @@ class SuiteJob {
 // One per Work; each source says what its kernels cannot be faster than.
 std::unique_ptr<SuiteJob> make_gemm_bf16(const JobKindInfo& kind, cudaStream_t stream);
 std::unique_ptr<SuiteJob> make_gemm_fp32(const JobKindInfo& kind, cudaStream_t stream);
+std::unique_ptr<SuiteJob> make_gemm_cublas(const JobKindInfo& kind, cudaStream_t stream);
 std::unique_ptr<SuiteJob> make_stream(const JobKindInfo& kind, cudaStream_t stream);
 std::unique_ptr<SuiteJob> make_decode(const JobKindInfo& kind, cudaStream_t stream);
 std::unique_ptr<SuiteJob> make_prefill(const JobKindInfo& kind, cudaStream_t stream);
@@ -45,6 +47,9 @@ std::unique_ptr<SuiteJob> make_holder(const JobKindInfo& kind, cudaStream_t stre
 
 /// The job of that kind with its buffers filled; nullptr for Work::idle.
 std::unique_ptr<SuiteJob> make_job(const JobKindInfo& kind, cudaStream_t stream);
+
+/// Version of the cuBLAS that make_gemm_cublas() finds; nothing where there is none.
+std::optional<std::string> cublas_version();
 
 /// How many elements a check compares, and the n-th of them: spread over the whole result by a hash.
 inline constexpr int check_sample = 64;

@@ -32,6 +32,8 @@ JOBS = {
     "conv": (0.70, 0.98, 0.20),
     "launches": (0.60, 0.60, 0.00),
     "gemm-fp32-long": (15.0, 1.0, 0.05),
+    "cublas-bf16": (0.30, 0.99, 0.15),
+    "cublas-fp32": (0.40, 0.99, 0.08),
     "holder": (0.05, 0.01, 0.00),
     "idle": (1.0, 0.0, 0.0),
 }
@@ -73,7 +75,7 @@ def main():
         print("gpusched-suite-job: no GPU: there is none", file=sys.stderr)
         return 1
     if "--device" in sys.argv:
-        say(event="device", **device)
+        say(event="device", cublas="13.0.2", **device)
         return 0
     name, load, sms = sys.argv[1], option("--load", 1.0), option("--sms", 0)
     load = 0.0 if load == 1 else load

@@ -69,6 +69,8 @@ TEST(SuiteJobsTest, LeastTimesAreThoseOfTheSources) {
   EXPECT_NEAR(least("prefill", h100_peak), 0.764, tolerance);
   EXPECT_NEAR(least("gemm-fp32", h100_peak), 0.257, tolerance);
   EXPECT_NEAR(least("gemm-fp32-long", h100_peak), 6.93, 0.01);
+  EXPECT_EQ(least("cublas-bf16", h100_peak), least("gemm-bf16-large", h100_peak));
+  EXPECT_EQ(least("cublas-fp32", h100_peak), least("gemm-fp32", h100_peak));
   EXPECT_NEAR(least("conv", h100_peak), 0.289, tolerance);
   EXPECT_NEAR(least("stream", h100_peak), 0.240, tolerance);
   EXPECT_NEAR(least("stream", h200_peak), 0.168, tolerance);

@@ -99,6 +99,18 @@ TEST(SuitePlanTest, ThePlanHoldsWhatTheSuitePromises) {
   EXPECT_LT(plan.rend() - last_alone, first_slice - plan.begin() + 1) << "nothing is worth anything without alone";
 }
 
+TEST(SuitePlanTest, CublasIsMeasuredWhereTheMachineHasIt) {
+  const auto uses_it = [](const PlannedMeasurement& measurement) {
+    return measurement.jobs[0].kind->work == Work::gemm_cublas;
+  };
+  PlanTarget with = h100;
+  with.cublas = true;
+  const std::vector<PlannedMeasurement> plan = default_plan(with);
+  EXPECT_EQ(std::count_if(plan.begin(), plan.end(), uses_it), 4);
+  const std::vector<PlannedMeasurement> without = default_plan(h100);
+  EXPECT_EQ(std::count_if(without.begin(), without.end(), uses_it), 0);
+}
+
 TEST(SuitePlanTest, MpsAndMigFollowTheMachine) {
   PlanTarget without = h100;
   without.mps = false;

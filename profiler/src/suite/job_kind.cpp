@@ -16,7 +16,7 @@ constexpr double stays_cached =
     16 << 20;  // bytes that are read again before anything drives them out of an L2 of 40 MB
 
 // An item takes 0.1 to 5 ms on an H100: long beside a launch, short beside a measurement.
-constexpr std::array<JobKindInfo, 13> kinds = {{
+constexpr std::array<JobKindInfo, 15> kinds = {{
     {"gemm-bf16-large",
      "one 4096^3 matrix product on tensor cores",
      Work::gemm_bf16,
@@ -78,6 +78,13 @@ constexpr std::array<JobKindInfo, 13> kinds = {{
      Pipe::fp32,
      {.m = 6144, .n = 6144, .k = 6144},
      false},
+    {"cublas-bf16",
+     "gemm-bf16-large by cuBLAS",
+     Work::gemm_cublas,
+     Pipe::tensor_bf16,
+     {.m = 4096, .n = 4096, .k = 4096},
+     false},
+    {"cublas-fp32", "gemm-fp32 by cuBLAS", Work::gemm_cublas, Pipe::fp32, {.m = 2048, .n = 2048, .k = 2048}, false},
     {"holder", "holds 4096 MiB and looks at 16 MiB of it every 10 ms", Work::holder, Pipe::none, {.n = 4096}, false},
     {"idle", "a context and nothing else", Work::idle, Pipe::none, {}, false},
 }};
@@ -160,6 +167,8 @@ ItemCost item_cost(const JobKindInfo& kind) {
       return gemm_cost(shape, bf16);
     case Work::gemm_fp32:
       return gemm_cost(shape, fp32);
+    case Work::gemm_cublas:
+      return gemm_cost(shape, kind.pipe == Pipe::fp32 ? fp32 : bf16);
     case Work::stream:
       return {.flops = 2.0 * shape.n,
               .bytes = 3 * fp32 * shape.n,

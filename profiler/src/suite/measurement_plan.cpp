@@ -28,6 +28,12 @@ class PlanBuilder {
       return std::move(plan_);
     }
     alone(1);
+    if (target_.cublas) {  // what the best library makes of the same products
+      for (const std::string_view name : {"cublas-bf16", "cublas-fp32"}) {
+        add({.way = Way::alone, .jobs = {{named(name), 0, 1}}});
+        add({.way = Way::time_slice, .jobs = {{named(name), 0, 2}}});
+      }
+    }
     add({.way = Way::time_slice, .jobs = {{named("idle"), 0, 4}}});
     copies_of_two(Way::time_slice, kinds_);
     slices();

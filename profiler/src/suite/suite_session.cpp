@@ -107,7 +107,7 @@ class Session {
     }
     device.value().merge(settings_.sampling.machine);  // which knows better
     const std::string gpu = device.value().text("gpu").value_or("");
-    const Result<std::vector<PlannedMeasurement>> plan = plan_of(options_, gpu, settings_.sampling);
+    const Result<std::vector<PlannedMeasurement>> plan = plan_of(options_, device.value(), settings_.sampling);
     if (!plan) {
       return plan.error();
     }
@@ -256,12 +256,13 @@ class Session {
 
 }  // namespace
 
-Result<std::vector<PlannedMeasurement>> plan_of(const SuiteOptions& options, std::string_view gpu_name,
+Result<std::vector<PlannedMeasurement>> plan_of(const SuiteOptions& options, const FlatObject& device,
                                                 const DeviceSampling& sampling) {
   std::vector<PlannedMeasurement> plan;
   if (options.plan_file.empty()) {
     PlanTarget target;
-    target.slice_sms = green_context_sms(gpu_name);
+    target.slice_sms = green_context_sms(device.text("gpu").value_or(""));
+    target.cublas = device.text("cublas").has_value();
     for (const auto& [profile, uuid] : sampling.mig_devices) {
       target.mig_profiles.push_back(profile);
     }
@@ -293,7 +294,7 @@ Result<SuiteSummary> run_suite(const SuiteOptions& options, const DeviceSampling
 }
 
 Status list_suite(const SuiteOptions& options, const DeviceSampling& sampling, std::ostream& out) {
-  const Result<std::vector<PlannedMeasurement>> plan = plan_of(options, options.gpu, sampling);
+  const Result<std::vector<PlannedMeasurement>> plan = plan_of(options, FlatObject().set("gpu", options.gpu), sampling);
   if (!plan) {
     return plan.error();
   }

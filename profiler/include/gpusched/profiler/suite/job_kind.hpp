@@ -9,7 +9,18 @@
 namespace gpusched::suite {
 
 /// What a synthetic job does on the GPU; profiler/suite has one source per value.
-enum class Work : std::uint8_t { gemm_bf16, gemm_fp32, stream, decode, prefill, convolution, launches, holder, idle };
+enum class Work : std::uint8_t {
+  gemm_bf16,
+  gemm_fp32,
+  gemm_cublas,  ///< by NVIDIA's library, where the machine has it
+  stream,
+  decode,
+  prefill,
+  convolution,
+  launches,
+  holder,
+  idle
+};
 
 /// Sizes of a job. Which ones count depends on its Work.
 struct JobShape {

@@ -60,6 +60,7 @@ struct PlanTarget {
   std::vector<int> slice_sms;             ///< green contexts that stand for MIG instances, ascending
   std::vector<std::string> mig_profiles;  ///< of instances that exist; with any, only these are measured
   bool mps = true;
+  bool cublas = false;  ///< the machine has it
 };
 
 /// SM counts of the MIG profiles of that GPU as green contexts can have them (multiples of eight, both neighbours where

@@ -47,7 +47,7 @@ struct SuiteSummary {
 };
 
 /// The measurements that the options ask for, on a GPU of that name.
-Result<std::vector<PlannedMeasurement>> plan_of(const SuiteOptions& options, std::string_view gpu_name,
+Result<std::vector<PlannedMeasurement>> plan_of(const SuiteOptions& options, const FlatObject& device,
                                                 const DeviceSampling& sampling);
 
 /// Runs the suite; each result is on the disk before the next measurement begins, and what is there already is not
