@@ -30,7 +30,7 @@ CAGES = {
         ["sys/socket.h", "netinet/", "arpa/inet.h", "unistd.h", "poll.h", "fcntl.h", "signal.h", "spawn.h", "sys/wait.h", "sys/prctl.h"],
         ["sim/src", "sim/cli", "extender/src", "extender/cli", "profiler/src", "profiler/cli", "tests", "bench"],
     ),
-    "dynamic loading": (["dlfcn.h"], ["profiler/src", "tests"]),
+    "dynamic loading": (["dlfcn.h"], ["profiler/src", "profiler/suite", "tests"]),
     "zlib": (["zlib.h"], ["sim/src"]),
     "Linux": (["sys/mman.h"], ["libgpusched/src/base"]),
     "pybind11": (["pybind11/", "Python.h", "numpy/"], ["bindings/src"]),
