@@ -1,6 +1,7 @@
 #include "gpusched/profiler/nvml_sampling.hpp"
 
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string_view>
 
@@ -17,7 +18,7 @@ constexpr double sampling_hz = 9;  // GPM wants more than 100 ms between reading
 /// What outlives a measurement, and the sampler of the one that runs.
 struct Sampling {
   nvml::Library library;
-  std::vector<Device> devices;
+  std::map<std::string, Device> devices{};  // by the profile of the instance, "" the whole GPU
   std::unique_ptr<Sampler> sampler{};
 };
 
@@ -86,11 +87,13 @@ suite::DeviceSampling nvml_sampling(const std::string& library) {
     return sampling;
   }
   const Gpu& gpu = machine.value().gpus[chosen.value().gpu_index];
+  const auto state = std::make_shared<Sampling>(Sampling{.library = opened.value()});
   sampling.machine.set("mig_enabled", gpu.mig_enabled);
   for (const Device& instance : gpu.instances) {
     // Compute instances that share a GPU instance share its memory: no partition of their own.
     if (instance.instance && !instance.instance->profile.empty() && !instance.instance->shares_gpu_instance) {
       sampling.mig_devices.try_emplace(instance.instance->profile, instance.uuid);
+      state->devices.try_emplace(instance.instance->profile, instance);
     }
   }
   if (gpu.mig_enabled) {
@@ -98,11 +101,12 @@ suite::DeviceSampling nvml_sampling(const std::string& library) {
     constexpr std::string_view prefix = "GPU-";
     const bool has_prefix = gpu.whole.uuid.starts_with(prefix);
     sampling.machine.set("gpu", gpu.whole.name).set("uuid", gpu.whole.uuid.substr(has_prefix ? prefix.size() : 0));
-    return sampling;  // which instance a measurement uses changes; GPU-level numbers are not an instance's
+  } else {
+    state->devices.try_emplace("", gpu.whole);
   }
-  const auto state = std::make_shared<Sampling>(Sampling{.library = opened.value(), .devices = {gpu.whole}});
-  sampling.begin = [state] {
-    state->sampler = std::make_unique<Sampler>(state->library, state->devices, sampling_hz, [](int) { return true; });
+  sampling.begin = [state](const std::string& mig_profile) {
+    state->sampler = std::make_unique<Sampler>(state->library, std::vector<Device>{state->devices.at(mig_profile)},
+                                               sampling_hz, [](int) { return true; });
     state->sampler->start();
   };
   sampling.end = [state]() -> suite::FlatObject {

@@ -141,7 +141,8 @@ std::optional<std::string> cublas_version() {
 
 std::unique_ptr<SuiteJob> make_gemm_cublas(const JobKindInfo& kind, cudaStream_t stream) {
   if (const std::string& problem = Cublas::get().problem; !problem.empty()) {
-    throw DeviceError("no cuBLAS: " + problem + ". It comes with the CUDA toolkit; its folder has to be in LD_LIBRARY_PATH");
+    throw DeviceError("no cuBLAS: " + problem +
+                      ". It comes with the CUDA toolkit; its folder has to be in LD_LIBRARY_PATH");
   }
   if (kind.pipe == Pipe::fp32) {
     return std::make_unique<GemmCublas<float>>(kind.shape, stream);

@@ -28,10 +28,13 @@ class NvmlSamplingTest : public testing::Test {
     unsetenv("GPUSCHED_FAKE_NVML");
     unsetenv("CUDA_VISIBLE_DEVICES");
   }
-  static double power_of(const suite::DeviceSampling& sampling) {
-    sampling.begin();
+  static suite::FlatObject seen_by(const suite::DeviceSampling& sampling, const std::string& mig_profile = "") {
+    sampling.begin(mig_profile);
     std::this_thread::sleep_for(std::chrono::seconds(1));
-    return sampling.end().number("power_w").value_or(0);
+    return sampling.end();
+  }
+  static double power_of(const suite::DeviceSampling& sampling) {
+    return seen_by(sampling).number("power_w").value_or(0);
   }
 
   gpusched::test::TemporaryFolder folder_;
@@ -54,14 +57,20 @@ TEST_F(NvmlSamplingTest, SamplesNothingWhereNoGpuIsVisible) {
       << sampling.machine.text("nvml").value_or("");
 }
 
-TEST_F(NvmlSamplingTest, WithMigOnResultsAreOfTheGpuAndNoCountersAreTaken) {
+TEST_F(NvmlSamplingTest, WithMigOnResultsAreOfTheGpuAndCountersOfTheInstance) {
   const suite::DeviceSampling sampling = sampling_of(R"({"gpus": [{"model": "H100-80GB-SXM5", "uuid": "GPU-aaaa1111",
-      "mig": true, "instances": [{"profile": "1g.10gb"}, {"profile": "1g.10gb"}, {"profile": "3g.40gb"}]}]})");
+      "mig": true, "instances": [{"profile": "1g.10gb"}, {"profile": "1g.10gb"}, {"profile": "3g.40gb"}],
+      "timeline": [{"at_s": 0, "engine_active": 0.9, "power_w": 500},
+                   {"at_s": 0, "gpu_instance": 1, "engine_active": 0.25},
+                   {"at_s": 0, "gpu_instance": 3, "engine_active": 0.5}]}]})");
   EXPECT_EQ(sampling.machine.flag("mig_enabled"), true);
   EXPECT_EQ(sampling.machine.text("uuid"), "aaaa1111") << "as CUDA spells it where MIG is off";
   EXPECT_EQ(sampling.machine.text("gpu"), "NVIDIA H100 80GB HBM3");
   EXPECT_EQ(sampling.mig_devices.size(), 2U) << "one instance of each profile";
-  EXPECT_FALSE(sampling.begin);
+  const suite::FlatObject small = seen_by(sampling, "1g.10gb");
+  EXPECT_EQ(small.number("engine_active"), 0.25);
+  EXPECT_FALSE(small.number("power_w")) << "the GPU's, not the instance's";
+  EXPECT_EQ(seen_by(sampling, "3g.40gb").number("engine_active"), 0.5);
 }
 
 }  // namespace

@@ -211,7 +211,10 @@ TEST_F(SuiteSessionTest, SamplesAreTakenWhileTheJobsWork) {
   int begun = 0;
   int ended = 0;
   RunnerSettings sampled = settings();
-  sampled.sampling.begin = [&] { ++begun; };
+  sampled.sampling.begin = [&](const std::string& mig_profile) {
+    EXPECT_EQ(mig_profile, "");
+    ++begun;
+  };
   sampled.sampling.end = [&] {
     EXPECT_EQ(++ended, begun);
     return FlatObject().set("engine_active", 0.75);

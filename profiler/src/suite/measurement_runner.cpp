@@ -75,7 +75,7 @@ class Ensemble {
 
   Status work() {
     if (settings_.sampling.begin) {
-      settings_.sampling.begin();
+      settings_.sampling.begin(measurement_.mig_profile);
     }
     for (JobProcess& process : processes_) {
       process.release();

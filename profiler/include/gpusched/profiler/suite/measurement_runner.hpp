@@ -13,7 +13,8 @@ namespace gpusched::suite {
 
 /// A sampler of the device. What it adds to a measurement: fields of the end line.
 struct DeviceSampling {
-  std::function<void()> begin{};                     ///< before the processes are let go
+  /// Before the processes are let go; by the profile of the instance they have, empty for the whole GPU.
+  std::function<void(const std::string& mig_profile)> begin{};
   std::function<FlatObject()> end{};                 ///< once the first one is done
   FlatObject machine{};                              ///< what it knows of the machine: fields of the suite line
   std::map<std::string, std::string> mig_devices{};  ///< profile -> UUID of an instance, where MIG is on
