@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -281,6 +282,30 @@ def _solver(solver: str, time_limit: float) -> tuple[str, Any]:
     return "highspy", solve_with_highspy
 
 
+def _run_interruptibly(highs: Any) -> None:
+    """Solves in a thread of its own, so that Ctrl-C is heard meanwhile and ends it."""
+    highs.HandleUserInterrupt = True  # cancelSolve() needs it
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            highs.run()
+        except BaseException as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.05)
+    except BaseException:
+        highs.cancelSolve()
+        thread.join()
+        raise
+    if failures:
+        raise failures[0]
+
+
 def solve_with_highspy(program: str, time_limit: float, whole_costs: bool) -> dict[str, Any]:
     """Solves a program in LP format; C++ checks what it says."""
     import highspy
@@ -298,7 +323,7 @@ def solve_with_highspy(program: str, time_limit: float, whole_costs: bool) -> di
             file.write(program)
         if highs.readModel(path) == highspy.HighsStatus.kError:
             raise refuse("highspy cannot read the program", "Try another solver")
-    highs.run()
+    _run_interruptibly(highs)
     status = highs.getModelStatus()
     words = {
         highspy.HighsModelStatus.kOptimal: "optimal",

@@ -71,6 +71,12 @@ sim::SolverOptions solver_of(const std::string& program, double time_limit_s, co
   sim::SolverOptions options{.time_limit_s = time_limit_s};
   if (library.is_none()) {
     options.solver = unwrap(sim::find_solver_name(program));
+    options.look = [] {
+      const py::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() != 0) {
+        throw py::error_already_set();
+      }
+    };
     return options;
   }
   options.library_name = program;

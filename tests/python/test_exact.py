@@ -3,7 +3,10 @@
 import itertools
 import json
 import math
+import os
+import signal
 import sys
+import threading
 
 import pytest
 
@@ -167,3 +170,23 @@ def test_policies_in_python_have_no_exact_answer():
 
     with pytest.raises(gs.InvalidArgumentError, match="by name"):
         gs.exact(gs.Snapshot.generate(1, gpus=4, jobs=12), policies=[Flat()])
+
+
+def test_ctrl_c_ends_a_solver_in_this_process():
+    snapshot = gs.Snapshot.generate(5, gpus=400, jobs=5000)  # a minute's work
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        gs.exact(snapshot, solver="highspy")
+    assert gs.exact(gs.Snapshot.generate(1, gpus=4, jobs=5), solver="highspy").optimal
+
+
+def test_ctrl_c_ends_a_program_that_solves(tmp_path, monkeypatch):
+    program = tmp_path / "cbc"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        gs.exact(gs.Snapshot.generate(1, gpus=4, jobs=5), solver="cbc")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

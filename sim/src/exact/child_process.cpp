@@ -40,6 +40,24 @@ Error io_error(const std::string& what) {
   _exit(cannot_start);
 }
 
+/// Ends a child that nobody waits for any more.
+class KilledUnlessEnded {
+ public:
+  explicit KilledUnlessEnded(pid_t child) : child_(child) {}
+  ~KilledUnlessEnded() {
+    if (child_ > 0) {
+      kill(child_, SIGKILL);
+      waitpid(child_, nullptr, 0);
+    }
+  }
+  KilledUnlessEnded(const KilledUnlessEnded&) = delete;
+  KilledUnlessEnded& operator=(const KilledUnlessEnded&) = delete;
+  void ended() { child_ = 0; }
+
+ private:
+  pid_t child_;
+};
+
 }  // namespace
 
 std::optional<std::filesystem::path> find_on_path(const std::string& name) {
@@ -76,7 +94,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 Result<ChildEnd> run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                            const std::filesystem::path& folder, const std::filesystem::path& output,
-                           const ChildLimits& limits) {
+                           const ChildLimits& limits, const std::function<void()>& look) {
   std::vector<std::string> texts = {program.string()};
   texts.insert(texts.end(), arguments.begin(), arguments.end());
   std::vector<char*> words;
@@ -94,6 +112,7 @@ Result<ChildEnd> run_child(const std::filesystem::path& program, const std::vect
   }
   ChildEnd end;
   int status = 0;
+  KilledUnlessEnded guard(child);
   auto pause = std::chrono::microseconds(200);
   for (pid_t ended = 0; ended != child;) {
     ended = waitpid(child, &status, WNOHANG);
@@ -102,7 +121,11 @@ Result<ChildEnd> run_child(const std::filesystem::path& program, const std::vect
     }
     end.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
     if (ended == child) {
+      guard.ended();
       break;
+    }
+    if (look) {
+      look();
     }
     if (!end.killed && end.wall_s > limits.wall_s) {
       end.killed = true;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,10 +42,10 @@ struct ChildEnd {
   double wall_s = 0;
 };
 
-/// Runs a program in `folder` to its end; what it prints goes to `output`, standard input is empty.
-/// io when it cannot be started.
+/// Runs a program in `folder` to its end; what it prints goes to `output`, standard input is empty. `look` is called
+/// now and then meanwhile; what it throws ends the program and is passed on. io when it cannot be started.
 Result<ChildEnd> run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                            const std::filesystem::path& folder, const std::filesystem::path& output,
-                           const ChildLimits& limits);
+                           const ChildLimits& limits, const std::function<void()>& look = {});
 
 }  // namespace gpusched::sim

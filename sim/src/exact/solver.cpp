@@ -244,7 +244,7 @@ Result<SolverAnswer> solve(const LinearProgram& program, const SolverOptions& op
     const auto words = row.arguments(files, options, program.all_integer(), attempt);
     const ChildLimits limits{.wall_s = options.time_limit_s + grace_s, .memory_mib = options.memory_limit_mib};
     const Result<ChildEnd> end =
-        run_child(solver.value().program, words, folder.value().path(), file("log.txt"), limits);
+        run_child(solver.value().program, words, folder.value().path(), file("log.txt"), limits, options.look);
     if (!end) {
       return end.error();
     }

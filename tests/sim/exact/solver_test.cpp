@@ -1,8 +1,10 @@
 #include "gpusched/sim/exact/solver.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -151,6 +153,21 @@ TEST(SolverTest, ASolverThatOverrunsItsTimeIsStopped) {
   EXPECT_EQ(answer.status, SolverStatus::limit);
   EXPECT_TRUE(answer.values.empty());
   EXPECT_EQ(answer.bound, 100 - 30);  // whole costs: nothing is below 69.5
+}
+
+TEST(SolverTest, WhoeverLooksMayEndTheSolver) {
+  const test::TemporaryFolder folder;
+  const FakeSolver solver("echo $$ > " + (folder / "pid").string() + "\nexec sleep 60\n");
+  const PathGuard guard(solver.path());
+  SolverOptions options{.solver = SolverName::cbc};
+  pid_t child = 0;
+  options.look = [&] {
+    if (std::ifstream(folder / "pid") >> child) {
+      throw std::runtime_error("enough");
+    }
+  };
+  EXPECT_THROW(static_cast<void>(solve(knapsack(), options)), std::runtime_error);
+  EXPECT_EQ(kill(child, 0), -1) << "process " << child << " is still there";
 }
 
 TEST(SolverTest, CbcIsAskedAgainWithoutAggregationWhereItBreaksOff) {

@@ -45,6 +45,8 @@ struct SolverOptions {
   /// A solver that is no program on PATH, called in place of one: a library in this process.
   std::function<Result<SolverOutput>(const LinearProgram& program, double time_limit_s)> library{};
   std::string library_name{};
+  /// Called now and then while a program solves; what it throws ends the program and is passed on.
+  std::function<void()> look{};
 };
 
 /// What a solver says, as far as it was checked.
