@@ -107,6 +107,14 @@ TEST_F(SuiteSessionTest, AMigMeasurementWithoutItsInstanceIsRefused) {
   EXPECT_NE(outcome.problem.find("no MIG instance of profile 1g.10gb"), std::string::npos) << outcome.problem;
 }
 
+TEST_F(SuiteSessionTest, WithMigOnAnInstanceIsNotTakenForTheGpu) {
+  RunnerSettings with_mig = settings();
+  with_mig.sampling.machine.set("mig_enabled", true);
+  const MeasurementOutcome outcome = run_measurement(parse_measurement("alone conv").value(), with_mig);
+  EXPECT_FALSE(outcome.ok());
+  EXPECT_NE(outcome.problem.find("no whole GPU"), std::string::npos) << outcome.problem;
+}
+
 TEST_F(SuiteSessionTest, ResultsAreOnTheDiskAndNotMeasuredAgain) {
   plan("alone conv\nslice:16 conv\ntime_slice conv stream\n");
   const Result<SuiteSummary> first = run_suite(options(), {}, progress_);

@@ -216,7 +216,9 @@ std::string instances(const SuiteResults& results) {
                       fixed(set.tenants[0].step_ms, 3), std::to_string(set.repetitions), percent(set.spread)});
     }
   }
-  return rows.empty() ? "" : section("MIG instances", html_table({"", "ms per item", "repetitions", "spread"}, rows));
+  return rows.empty()
+             ? ""
+             : section("Times on MIG instances", html_table({"", "ms per item", "repetitions", "spread"}, rows));
 }
 
 }  // namespace

@@ -29,6 +29,12 @@ Result<JobProcess::Environment> environment_of(const PlannedMeasurement& measure
                    .remedy = "Create one with a compute instance; the suite does not change MIG"};
     }
     environment.emplace_back("CUDA_VISIBLE_DEVICES", device->second);
+  } else if (settings.sampling.machine.flag("mig_enabled").value_or(false)) {
+    return Error{.code = ErrorCode::unsupported,
+                 .message = "MIG is on: there is no whole GPU to measure",
+                 .file = {},
+                 .line = 0,
+                 .remedy = "Name an instance, mig:PROFILE; the suite does not change MIG"};
   }
   if (measurement.way == Way::mps && settings.mps_pipe_folder.empty()) {
     return Error{.code = ErrorCode::unsupported, .message = "no MPS daemon", .file = {}, .line = 0, .remedy = {}};

@@ -46,7 +46,7 @@ struct SuiteSummary {
   double seconds = 0;
 };
 
-/// The measurements that the options ask for, on a GPU of that name.
+/// The measurements that the options ask for, on a device with that `gpu` and perhaps `cublas`.
 Result<std::vector<PlannedMeasurement>> plan_of(const SuiteOptions& options, const FlatObject& device,
                                                 const DeviceSampling& sampling);
 
