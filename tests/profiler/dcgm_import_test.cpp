@@ -139,7 +139,7 @@ TEST(DcgmImportTest, ReadsWideTables) {
   text += "2026-01-01T00:01:00+01:00,3,x,0.7,0.3,9000\n2026-01-01T00:01:00Z,3,x,0.7\n1767225700,3,x,N/A,N/A,\n";
   DcgmImport import;
   ASSERT_TRUE(import.add(text, "wide.csv", DcgmFormat::automatic).ok());
-  EXPECT_EQ(import.report().bad.at("the time is neither a number nor ISO 8601").line, 22);
+  EXPECT_EQ(import.report().bad.at("the time is neither a number nor ISO 8601, from 1970 to 2262").line, 22);
   EXPECT_EQ(import.report().bad.at("another number of cells than the head has").line, 23);
   EXPECT_EQ(import.report().other, 1);
   const auto jobs = import.finish({.name = "train"}, std::nullopt, {});
@@ -148,6 +148,23 @@ TEST(DcgmImportTest, ReadsWideTables) {
   EXPECT_EQ(jobs[0].seen.duration_s, 19);
   EXPECT_EQ(to_profile(jobs[0]).memory_peak_mib, 9000);
   EXPECT_EQ(to_profile(jobs[0]).name, "train");
+}
+
+TEST(DcgmImportTest, TimesThatNoClockShowsAreRefused) {
+  const std::string head = "timestamp,gpu,DCGM_FI_PROF_GR_ENGINE_ACTIVE\n2026-01-01T00:00:00Z,0,0.5\n";
+  for (const char* time : {"5850-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1e13", "-1"}) {
+    DcgmImport table;
+    ASSERT_TRUE(table.add(head + time + ",0,0.5\n", "t.csv", DcgmFormat::automatic).ok());
+    EXPECT_EQ(table.report().bad.at("the time is neither a number nor ISO 8601, from 1970 to 2262").line, 3) << time;
+    EXPECT_EQ(table.finish({.name = "job"}, std::nullopt, {}).size(), 1U);
+  }
+  DcgmImport scrapes;
+  ASSERT_TRUE(scrapes
+                  .add("DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu=\"0\"} 0.5 1767225600000\n"
+                       "DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu=\"0\"} 0.5 10000000000000\n",
+                       "t.prom", DcgmFormat::automatic)
+                  .ok());
+  EXPECT_EQ(scrapes.report().bad.at("the time is no number of milliseconds from 1970 to 2262").line, 2);
 }
 
 TEST(DcgmImportTest, ReadsLongTables) {

@@ -110,7 +110,7 @@ std::optional<std::string> read_row(const TableHead& head, const std::vector<std
   if (head.time >= 0) {
     common.at_ms = read_time_ms(cells[static_cast<std::size_t>(head.time)]);
     if (!common.at_ms) {
-      return "the time is neither a number nor ISO 8601";
+      return "the time is neither a number nor ISO 8601, from 1970 to 2262";
     }
   }
   for (std::size_t i = 0; i < cells.size(); ++i) {

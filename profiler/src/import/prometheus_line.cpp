@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "import/time_text.hpp"
+
 namespace gpusched::profiler {
 
 namespace {
@@ -122,11 +124,11 @@ std::optional<std::string> read_prometheus_line(std::string_view line, DcgmImpor
   cursor.skip_blanks();
   if (!cursor.empty()) {
     const std::optional<double> time = read_number(cursor.word());
+    value.at_ms = time ? whole_time_ms(*time) : std::nullopt;
     cursor.skip_blanks();
-    if (!time || std::abs(*time) > 1e15 || !cursor.empty()) {
-      return "the time is no number of milliseconds";
+    if (!value.at_ms || !cursor.empty()) {
+      return "the time is no number of milliseconds from 1970 to 2262";
     }
-    value.at_ms = static_cast<std::int64_t>(*time);
   }
   return std::nullopt;
 }

@@ -29,13 +29,16 @@ bool take(std::string_view& text, std::string_view bytes) {
 
 }  // namespace
 
+std::optional<std::int64_t> whole_time_ms(double milliseconds) {
+  constexpr double largest = 9.2e12;
+  return milliseconds >= 0 && milliseconds <= largest ? std::optional(static_cast<std::int64_t>(milliseconds))
+                                                      : std::nullopt;
+}
+
 std::optional<std::int64_t> read_time_ms(std::string_view text) {
-  constexpr double largest = 1e15, least_milliseconds = 1e11;
+  constexpr double least_milliseconds = 1e11;
   if (const std::optional<double> number = read_number(text)) {
-    if (std::abs(*number) > largest) {
-      return std::nullopt;
-    }
-    return static_cast<std::int64_t>(std::abs(*number) > least_milliseconds ? *number : *number * 1000);
+    return whole_time_ms(*number > least_milliseconds ? *number : *number * 1000);
   }
   const int year = take_digits(text, 4);
   const bool date = take(text, "-");
@@ -66,7 +69,8 @@ std::optional<std::int64_t> read_time_ms(std::string_view text) {
     return std::nullopt;  // another time zone
   }
   const std::int64_t days = std::chrono::sys_days(when).time_since_epoch().count();
-  return ((days * 24 + hour) * 60 + minute) * 60'000 + second * 1000 + static_cast<std::int64_t>(fraction * 1000);
+  const std::int64_t whole_s = ((days * 24 + hour) * 60 + minute) * 60 + second;
+  return whole_time_ms(static_cast<double>(whole_s * 1000) + std::floor(fraction * 1000));
 }
 
 }  // namespace gpusched::profiler
