@@ -1,6 +1,7 @@
 """What the tests share: the command line to compare with, and small runs."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 import libgpusched as gs
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hears_ctrl_c():
+    """Shells have what they start in the background ignore SIGINT; tests send it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
