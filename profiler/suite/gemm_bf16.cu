@@ -12,10 +12,8 @@
 #include <cuda_pipeline.h>
 #include <mma.h>
 
-#include "gpusched/profiler/suite/reference.hpp"
-
 #include "bf16_gemm_tile.hpp"
-#include "suite_job.cuh"
+#include "product_buffers.cuh"
 
 namespace gpusched::suite {
 
@@ -125,43 +123,18 @@ __global__ void fill_bf16_kernel(__nv_bfloat16* data, std::size_t count, std::ui
   }
 }
 
-/// One matrix product with its buffers.
-class Product {
- public:
-  Product(const JobShape& shape, int layer, cudaStream_t stream)
-      : shape_(shape),
-        layer_(layer),
-        a_(static_cast<std::size_t>(shape.m) * shape.k),
-        b_(static_cast<std::size_t>(shape.k) * shape.n),
-        c_(static_cast<std::size_t>(shape.m) * shape.n) {
-    fill_bf16(a_.data(), a_.count(), layer_buffer(buffer_a, layer), matrix_bound, stream);
-    fill_bf16(b_.data(), b_.count(), layer_buffer(buffer_b, layer), matrix_bound, stream);
-  }
+using Product = ProductBuffers<std::uint16_t>;
 
-  void enqueue(cudaStream_t stream) { launch_gemm_bf16(a_.data(), b_.data(), c_.data(), shape_, stream); }
-
-  void check(CheckOutcome& outcome) const {
-    for (int n = 0; n < check_sample; ++n) {
-      const std::int64_t index = sample_index(n, static_cast<std::int64_t>(c_.count()));
-      const auto row = static_cast<int>(index / shape_.n);
-      const auto column = static_cast<int>(index % shape_.n);
-      outcome.compare(index, c_.at(static_cast<std::size_t>(index)), gemm_element(shape_, layer_, row, column));
-    }
-  }
-
- private:
-  JobShape shape_;
-  int layer_;
-  DeviceBuffer<std::uint16_t> a_, b_;
-  DeviceBuffer<float> c_;
-};
+void enqueue_product(const Product& product, cudaStream_t stream) {
+  launch_gemm_bf16(product.a(), product.b(), product.c(), product.shape(), stream);
+}
 
 class GemmBf16 final : public SuiteJob {
  public:
-  GemmBf16(const JobShape& shape, cudaStream_t stream) : product_(shape, 0, stream), repeats_(shape.repeats) {}
+  GemmBf16(const JobShape& shape, cudaStream_t stream) : product_(shape, 0, stream) {}
   void enqueue(cudaStream_t stream) override {
-    for (int i = 0; i < repeats_; ++i) {
-      product_.enqueue(stream);
+    for (int i = 0; i < product_.shape().repeats; ++i) {
+      enqueue_product(product_, stream);
     }
   }
   CheckOutcome check() override {
@@ -172,7 +145,6 @@ class GemmBf16 final : public SuiteJob {
 
  private:
   Product product_;
-  int repeats_;
 };
 
 /// The layers do not feed each other: their results would leave the whole numbers that fp32 adds exactly.
@@ -185,7 +157,7 @@ class Prefill final : public SuiteJob {
   }
   void enqueue(cudaStream_t stream) override {
     for (const auto& layer : layers_) {
-      layer->enqueue(stream);
+      enqueue_product(*layer, stream);
     }
   }
   CheckOutcome check() override {

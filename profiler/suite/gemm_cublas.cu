@@ -3,9 +3,7 @@
 
 #include <dlfcn.h>
 
-#include "gpusched/profiler/suite/reference.hpp"
-
-#include "suite_job.cuh"
+#include "product_buffers.cuh"
 
 namespace gpusched::suite {
 
@@ -70,19 +68,12 @@ void require_cublas(int status, const char* call) {
   }
 }
 
-/// T: float, or std::uint16_t for bf16.
 template <typename T>
 class GemmCublas final : public SuiteJob {
  public:
-  GemmCublas(const JobShape& shape, cudaStream_t stream)
-      : shape_(shape),
-        a_(static_cast<std::size_t>(shape.m) * shape.k),
-        b_(static_cast<std::size_t>(shape.k) * shape.n),
-        c_(static_cast<std::size_t>(shape.m) * shape.n) {
+  GemmCublas(const JobShape& shape, cudaStream_t stream) : product_(shape, 0, stream) {
     require_cublas(Cublas::get().create(&handle_), "cublasCreate");
     require_cublas(Cublas::get().set_stream(handle_, stream), "cublasSetStream");
-    fill_operand(a_, buffer_a, stream);
-    fill_operand(b_, buffer_b, stream);
   }
   ~GemmCublas() override { Cublas::get().destroy(handle_); }
 
@@ -90,36 +81,24 @@ class GemmCublas final : public SuiteJob {
     constexpr cudaDataType type = sizeof(T) == sizeof(float) ? CUDA_R_32F : CUDA_R_16BF;
     constexpr float one = 1;
     constexpr float zero = 0;
-    for (int i = 0; i < shape_.repeats; ++i) {
+    const JobShape& shape = product_.shape();
+    for (int i = 0; i < shape.repeats; ++i) {
       // It stores by columns: the transposed product is ours by rows.
-      require_cublas(Cublas::get().gemm(handle_, operation_none, operation_none, shape_.n, shape_.m, shape_.k, &one,
-                                        b_.data(), type, shape_.n, a_.data(), type, shape_.k, &zero, c_.data(),
-                                        CUDA_R_32F, shape_.n, compute_32f, algorithm_best),
+      require_cublas(Cublas::get().gemm(handle_, operation_none, operation_none, shape.n, shape.m, shape.k, &one,
+                                        product_.b(), type, shape.n, product_.a(), type, shape.k, &zero, product_.c(),
+                                        CUDA_R_32F, shape.n, compute_32f, algorithm_best),
                      "cublasGemmEx");
     }
   }
 
   CheckOutcome check() override {
     CheckOutcome outcome;
-    for (int n = 0; n < check_sample; ++n) {
-      const std::int64_t index = sample_index(n, static_cast<std::int64_t>(c_.count()));
-      outcome.compare(index, c_.at(static_cast<std::size_t>(index)),
-                      gemm_element(shape_, 0, static_cast<int>(index / shape_.n), static_cast<int>(index % shape_.n)));
-    }
+    product_.check(outcome);
     return outcome;
   }
 
  private:
-  static void fill_operand(const DeviceBuffer<float>& operand, Buffer buffer, cudaStream_t stream) {
-    fill(operand.data(), operand.count(), layer_buffer(buffer, 0), matrix_bound, stream);
-  }
-  static void fill_operand(const DeviceBuffer<std::uint16_t>& operand, Buffer buffer, cudaStream_t stream) {
-    fill_bf16(operand.data(), operand.count(), layer_buffer(buffer, 0), matrix_bound, stream);
-  }
-
-  JobShape shape_;
-  DeviceBuffer<T> a_, b_;
-  DeviceBuffer<float> c_;
+  ProductBuffers<T> product_;
   Handle handle_ = nullptr;
 };
 

@@ -6,10 +6,8 @@
 // 4 x 4 elements per thread read two quads of shared memory per 16 multiplications: shared memory holds this kernel to
 // about half of that rate.
 
-#include "gpusched/profiler/suite/reference.hpp"
-
 #include "fp32_gemm_tile.hpp"
-#include "suite_job.cuh"
+#include "product_buffers.cuh"
 
 namespace gpusched::suite {
 
@@ -31,41 +29,31 @@ __global__ void __launch_bounds__(fp32_gemm::threads)
 
 class GemmFp32 final : public SuiteJob {
  public:
-  GemmFp32(const JobShape& shape, cudaStream_t stream)
-      : shape_(shape),
-        a_(static_cast<std::size_t>(shape.m) * shape.k),
-        b_(static_cast<std::size_t>(shape.k) * shape.n),
-        c_(static_cast<std::size_t>(shape.m) * shape.n) {
+  GemmFp32(const JobShape& shape, cudaStream_t stream) : product_(shape, 0, stream) {
     if (shape.m % fp32_gemm::side != 0 || shape.n % fp32_gemm::side != 0 || shape.k % fp32_gemm::depth != 0) {
       throw DeviceError("no tile for an fp32 product of " + std::to_string(shape.m) + " x " + std::to_string(shape.k) +
                         " x " + std::to_string(shape.n));
     }
-    fill(a_.data(), a_.count(), layer_buffer(buffer_a, 0), matrix_bound, stream);
-    fill(b_.data(), b_.count(), layer_buffer(buffer_b, 0), matrix_bound, stream);
   }
 
   void enqueue(cudaStream_t stream) override {
-    const int blocks = shape_.m / fp32_gemm::side * (shape_.n / fp32_gemm::side);
-    for (int i = 0; i < shape_.repeats; ++i) {
-      gemm_fp32_kernel<<<blocks, fp32_gemm::threads, 0, stream>>>(a_.data(), b_.data(), c_.data(), shape_.m, shape_.n,
-                                                                  shape_.k);
+    const JobShape& shape = product_.shape();
+    const int blocks = shape.m / fp32_gemm::side * (shape.n / fp32_gemm::side);
+    for (int i = 0; i < shape.repeats; ++i) {
+      gemm_fp32_kernel<<<blocks, fp32_gemm::threads, 0, stream>>>(product_.a(), product_.b(), product_.c(), shape.m,
+                                                                  shape.n, shape.k);
       require(cudaGetLastError(), "launch of gemm_fp32_kernel");
     }
   }
 
   CheckOutcome check() override {
     CheckOutcome outcome;
-    for (int n = 0; n < check_sample; ++n) {
-      const std::int64_t index = sample_index(n, static_cast<std::int64_t>(c_.count()));
-      outcome.compare(index, c_.at(static_cast<std::size_t>(index)),
-                      gemm_element(shape_, 0, static_cast<int>(index / shape_.n), static_cast<int>(index % shape_.n)));
-    }
+    product_.check(outcome);
     return outcome;
   }
 
  private:
-  JobShape shape_;
-  DeviceBuffer<float> a_, b_, c_;
+  ProductBuffers<float> product_;
 };
 
 }  // namespace
